@@ -1,0 +1,144 @@
+"""A literal of a filter as a value of the attribute that it is compared with."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from temporalio.api.enums.v1 import WorkflowExecutionStatus
+
+from outlive.core.filter.nodes import Attribute, FilterValue
+from outlive.core.visibility import (
+    BOOL,
+    DATETIME,
+    DOUBLE,
+    INT,
+    INT64_MAX,
+    TEXT,
+    TYPE_NAMES,
+    parse_datetime,
+)
+
+_STATUS_PREFIX: Final = "WORKFLOW_EXECUTION_STATUS_"
+
+
+def _status_names() -> dict[str, int]:
+    names = {}
+    for long_name, number in WorkflowExecutionStatus.items():
+        short_name = "".join(word.capitalize() for word in long_name.removeprefix(_STATUS_PREFIX).split("_"))
+        names[short_name] = names[long_name] = int(number)
+    return names
+
+
+STATUS_NUMBERS: Final = _status_names()
+"""Both spellings of each status, `TimedOut` and `WORKFLOW_EXECUTION_STATUS_TIMED_OUT`."""
+
+STATUS_NAMES: Final = {n: name for name, n in STATUS_NUMBERS.items() if not name.startswith(_STATUS_PREFIX)}
+"""Short names by number."""
+
+
+class Mismatch(Exception):
+    """The literal is no value of the attribute; the argument says why."""
+
+
+def convert(attribute: Attribute, literal: FilterValue, *, status_is_text: bool) -> FilterValue:
+    """The literal as a value of the attribute. Raises Mismatch."""
+    if attribute.name == "ExecutionStatus" and not status_is_text:
+        return _status(literal)
+    if attribute.name == "ExecutionDuration":
+        return _duration(literal)
+    kind = attribute.kind
+    if kind == BOOL:
+        fits = isinstance(literal, bool)
+    elif kind in (INT, DOUBLE):
+        fits = isinstance(literal, int | float) and not isinstance(literal, bool)
+    elif kind == DATETIME:
+        return _datetime(attribute, literal)
+    else:
+        fits = isinstance(literal, str)
+    if not fits:
+        raise _mismatch(attribute, literal)
+    if kind == TEXT and not str(literal).split():
+        raise Mismatch(f"no words to look for in {attribute.name}")
+    return literal
+
+
+def _mismatch(attribute: Attribute, literal: FilterValue) -> Mismatch:
+    kind = TYPE_NAMES.get(attribute.kind, "known type")
+    return Mismatch(f"{attribute.name} is a {kind}, and {show(literal)} is none")
+
+
+def show(literal: FilterValue) -> str:
+    """A literal as a filter would write it."""
+    if isinstance(literal, bool):
+        return "true" if literal else "false"
+    return f"'{literal}'" if isinstance(literal, str) else str(literal)
+
+
+def _status(literal: FilterValue) -> int:
+    if isinstance(literal, str) and literal in STATUS_NUMBERS:
+        return STATUS_NUMBERS[literal]
+    if isinstance(literal, int) and not isinstance(literal, bool) and literal in STATUS_NAMES:
+        return literal
+    raise Mismatch(f"invalid ExecutionStatus {show(literal)}; one of {', '.join(STATUS_NAMES.values())}")
+
+
+def _datetime(attribute: Attribute, literal: FilterValue) -> int:
+    if isinstance(literal, str):
+        value = parse_datetime(literal)
+        if value is None:
+            wanted = "a time such as '2026-01-31T09:00:00Z'"
+            raise Mismatch(f"{attribute.name} needs {wanted}, not {show(literal)}")
+        return value
+    if isinstance(literal, bool) or not isinstance(literal, int):
+        raise _mismatch(attribute, literal)
+    return literal
+
+
+_UNITS: Final = {
+    "ns": 1,
+    "us": 1_000,
+    "µs": 1_000,
+    "μs": 1_000,
+    "ms": 1_000_000,
+    "s": 1_000_000_000,
+    "m": 60_000_000_000,
+    "h": 3_600_000_000_000,
+    "d": 86_400_000_000_000,
+}
+_PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h|d)", re.ASCII)
+_PARTS = re.compile(rf"([+-]?)((?:{_PART.pattern})+)", re.ASCII)
+_CLOCK = re.compile(r"\+?(\d+):([0-5]?\d):([0-5]?\d)(?:\.(\d+))?", re.ASCII)
+
+
+def _duration(literal: FilterValue) -> int:
+    """`1h30m`, `2d`, `01:30:00`, or nanoseconds as a number or digits."""
+    value: int | None = None
+    if isinstance(literal, str):
+        value = parse_duration(literal)
+    elif isinstance(literal, int) and not isinstance(literal, bool):
+        value = literal
+    if value is None or abs(value) > INT64_MAX:
+        raise Mismatch(f"ExecutionDuration needs a duration such as '1h30m', not {show(literal)}")
+    return value
+
+
+def parse_duration(text: str) -> int | None:
+    """Nanoseconds of a duration in the forms that ExecutionDuration takes; None if the text has none."""
+    if re.fullmatch(r"[+-]?\d+", text, re.ASCII):
+        return int(text) if len(text) <= 20 else None
+    clock = _CLOCK.fullmatch(text)
+    if clock is not None:
+        seconds = int(clock[1][:12]) * 3600 + int(clock[2]) * 60 + int(clock[3])
+        return seconds * _UNITS["s"] + int((clock[4] or "0")[:9].ljust(9, "0"))
+    parts = _PARTS.fullmatch(text)
+    if parts is None:
+        return None
+    total = sum(_scaled(number, _UNITS[unit]) for number, unit in _PART.findall(parts[2]))
+    return -total if parts[1] == "-" else total
+
+
+def _scaled(number: str, unit: int) -> int:
+    whole, _, fraction = number.partition(".")
+    fraction = fraction[:18]
+    return int(whole[:20] or "0") * unit + (int(fraction) * unit // 10 ** len(fraction) if fraction else 0)
