@@ -10,10 +10,8 @@ from typing import Final
 
 from outlive.errors import InvalidArgument
 
-KEYWORDS: Final = frozenset(
-    ["AND", "OR", "NOT", "IN", "BETWEEN", "IS", "NULL", "TRUE", "FALSE", "STARTS_WITH"]
-    + ["GROUP", "ORDER", "BY", "HAVING", "LIMIT"]
-)
+_CONDITION_WORDS: Final = ("AND", "OR", "NOT", "IN", "BETWEEN", "IS", "NULL", "TRUE", "FALSE", "STARTS_WITH")
+KEYWORDS: Final = frozenset((*_CONDITION_WORDS, "GROUP", "ORDER", "BY", "HAVING", "LIMIT"))
 
 
 class FilterError(InvalidArgument):

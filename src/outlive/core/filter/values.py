@@ -65,7 +65,7 @@ def convert(attribute: Attribute, literal: FilterValue, *, status_is_text: bool)
 
 def _mismatch(attribute: Attribute, literal: FilterValue) -> Mismatch:
     kind = TYPE_NAMES.get(attribute.kind, "known type")
-    return Mismatch(f"{attribute.name} is a {kind}, and {show(literal)} is none")
+    return Mismatch(f"{show(literal)} is no value for {attribute.name}, which is of type {kind}")
 
 
 def show(literal: FilterValue) -> str:
@@ -80,7 +80,8 @@ def _status(literal: FilterValue) -> int:
         return STATUS_NUMBERS[literal]
     if isinstance(literal, int) and not isinstance(literal, bool) and literal in STATUS_NAMES:
         return literal
-    raise Mismatch(f"invalid ExecutionStatus {show(literal)}; one of {', '.join(STATUS_NAMES.values())}")
+    names = ", ".join(STATUS_NAMES.values())
+    raise Mismatch(f"invalid ExecutionStatus value {show(literal)}; it is one of {names}")
 
 
 def _datetime(attribute: Attribute, literal: FilterValue) -> int:
