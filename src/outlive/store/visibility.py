@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,13 +10,29 @@ import apsw
 from temporalio.api.enums.v1 import WorkflowExecutionStatus
 
 from outlive.core.filter import ParsedFilter
+from outlive.core.filter.nodes import Condition
 from outlive.core.filter.values import STATUS_NAMES
 from outlive.core.visibility import TEXT, IndexedAttribute, VisibilityRecord
-from outlive.store.visibility_plan import FEW, Path, choose, conjuncts, division_of, excludes_open
+from outlive.store.visibility_plan import (
+    FEW,
+    Division,
+    Path,
+    choose,
+    conjuncts,
+    division_of,
+    may_have_status,
+    with_status,
+)
 from outlive.store.visibility_rows import (
+    DELETE,
     FIND,
+    INSERT_ATTRIBUTE,
+    INSERT_NAMESPACE,
+    INSERT_TEXT,
+    INSERT_WORDS,
     ROW,
     UPSERT,
+    closed_of,
     digest_of,
     elements,
     pack,
@@ -30,10 +46,8 @@ from outlive.store.visibility_sql import COLUMNS, Sql, condition, normal
 
 __all__ = ["SCHEMA", "Count", "Page", "VisibilityStore"]
 
-_OPEN_STATUSES: Final = (
-    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING,
-    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_PAUSED,
-)
+_RUNNING: Final = WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING
+_PAUSED: Final = WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_PAUSED
 
 _Rows = list[Any]  # `list` is a method's name below
 
@@ -54,6 +68,16 @@ class Count:
     groups: list[tuple[str, int]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How a filter is answered: all of it as SQL, its conditions that AND joins, the path to its rows."""
+
+    where: Sql
+    conditions: list[Condition]
+    division: Division
+    path: Path
+
+
 class VisibilityStore:
     """The visibility tables of one connection, on which `SCHEMA` has been run. Synchronous.
 
@@ -68,53 +92,37 @@ class VisibilityStore:
     def upsert(self, record: VisibilityRecord) -> None:
         """Write a run's row: a new one, or the changed state of one that is there.
 
-        What a run is from its start on (ids, type, start time, parent, root) is written once.
+        What a run is from its start on (ids, type, task queue, start time, parent, root) is written once.
         """
         unversioned, attributes = split(record.indexed)
         digest = digest_of(attributes) if attributes else None
-        before = self._find(record) if attributes else None
+        key = (record.namespace_id, record.run_id)
+        found: _Rows = self._connection.execute(FIND, key).fetchall() if attributes else []
         values = values_of(record, unversioned, digest)
         try:
             self._connection.execute(UPSERT, values)
         except apsw.ConstraintError:  # the namespace's first row
-            self._connection.execute(
-                "INSERT INTO visibility_namespace (namespace_id) VALUES (?)", (record.namespace_id,)
-            )
+            self._connection.execute(INSERT_NAMESPACE, (record.namespace_id,))
             self._connection.execute(UPSERT, values)
-        if attributes and (before is None or before[1] != digest):
-            self._index(before[0] if before else self._connection.last_insert_rowid(), attributes)
+        if not found and attributes:
+            self._index(self._connection.last_insert_rowid(), record, attributes)
+        elif found and found[0][1] != digest:
+            self._index(found[0][0], record, attributes)
 
-    def _find(self, record: VisibilityRecord) -> tuple[int, bytes | None] | None:
-        row = self._connection.execute(FIND, (record.namespace_id, record.run_id)).fetchone()
-        return (row[0], row[1]) if row else None
-
-    def _index(self, row: int, attributes: Sequence[IndexedAttribute]) -> None:
-        execute = self._connection.execute
+    def _index(self, row: int, record: VisibilityRecord, attributes: Sequence[IndexedAttribute]) -> None:
+        head = (record.namespace_id, closed_of(record), record.start_time, row)
+        values: _Rows = []
         for name, kind, value in attributes:
             if kind == TEXT:
-                execute(
-                    "INSERT INTO visibility_text (execution, name, namespace)"
-                    " SELECT id, ?, namespace FROM visibility WHERE id = ?",
-                    (name, row),
-                )
-                text = (self._connection.last_insert_rowid(), value)
-                execute("INSERT INTO visibility_words (rowid, words) VALUES (?, ?)", text)
-                continue
-            for each in elements(kind, value):
-                execute(
-                    "INSERT INTO visibility_attribute"
-                    " (execution, name, kind, value, namespace, closed, started)"
-                    " SELECT id, ?, ?, ?, namespace, closed, started FROM visibility WHERE id = ?",
-                    (name, int(kind), each, row),
-                )
+                self._connection.execute(INSERT_TEXT, (record.namespace_id, row, name))
+                self._connection.execute(INSERT_WORDS, (self._connection.last_insert_rowid(), value))
+            else:
+                values += [(*head, name, int(kind), each) for each in elements(kind, value)]
+        self._connection.executemany(INSERT_ATTRIBUTE, values)
 
     def delete(self, namespace_id: str, run_id: str) -> None:
         """Forget a run; nothing happens if it is not there."""
-        self._connection.execute(
-            "DELETE FROM visibility WHERE run_id = ?"
-            " AND namespace = (SELECT id FROM visibility_namespace WHERE namespace_id = ?)",
-            (run_id, namespace_id),
-        )
+        self._connection.execute(DELETE, (namespace_id, run_id))
 
     # ---- reading ----
 
@@ -129,14 +137,14 @@ class VisibilityStore:
             namespace = self._namespace(namespace_id)
             if namespace is None:
                 return Page([], b"")
-            where, path, closed_only = self._plan(query, namespace, "visibility_order")
+            plan = self._plan(query, namespace, "visibility_order")
             rows: _Rows = []
-            for part in _parts(path, closed_only, after):
-                rows += self._rows(path, [where, part], page_size - len(rows))
+            for path, part in _parts(plan, namespace, after):
+                rows += self._rows(path, [plan.where, part], page_size - len(rows))
                 if len(rows) == page_size:
                     break
-        last = rows[-1] if len(rows) == page_size else None
-        return Page([record_of(namespace_id, row) for row in rows], pack(last[-3:]) if last else b"")
+        full = bool(rows) and len(rows) == page_size
+        return Page([record_of(namespace_id, row) for row in rows], pack(rows[-1][-3:]) if full else b"")
 
     def count(self, query: ParsedFilter, namespace_id: str) -> Count:
         """How many records meet the filter, in groups if it has GROUP BY."""
@@ -145,12 +153,11 @@ class VisibilityStore:
             if namespace is None:
                 return Count(0, [])
             column = COLUMNS[query.group_by.name] if query.group_by else "namespace"
-            index = "visibility_status" if column == "status" else "visibility_order"
-            filter_, path, _ = self._plan(query, namespace, index)
-            where = _all([path.where, filter_])
+            plan = self._plan(query, namespace, "")
+            source, where = plan.path.source, _all([plan.path.where, plan.where])
             rows: _Rows = self._connection.execute(
-                f"SELECT v.{column}, count(*) FROM {path.source.text} WHERE {where.text} GROUP BY v.{column}",
-                path.source.parameters + where.parameters,
+                f"SELECT v.{column}, count(*) FROM {source.text} WHERE {where.text} GROUP BY v.{column}",
+                source.parameters + where.parameters,
             ).fetchall()
         total = sum(number for _, number in rows)
         if query.group_by is None:
@@ -164,13 +171,12 @@ class VisibilityStore:
         row = self._connection.execute(select, (namespace_id,)).fetchone()
         return row[0] if row else None
 
-    def _plan(self, query: ParsedFilter, namespace: int, index: str) -> tuple[Sql, Path, bool]:
-        """The filter as SQL, the path to its rows, and whether none of them is open."""
+    def _plan(self, query: ParsedFilter, namespace: int, index: str) -> _Plan:
         where = normal(query.where) if query.where is not None else None
         conditions = conjuncts(where)
         division = division_of(conditions, query.names_division, query.division)
         path = choose(conditions, namespace, division, self._count_probe, index)
-        return condition(where) if where else Sql("1"), path, excludes_open(conditions, _OPEN_STATUSES)
+        return _Plan(condition(where) if where else Sql("1"), conditions, division, path)
 
     def _count_probe(self, probe: Sql) -> int:
         limited = f"SELECT count(*) FROM (SELECT 1 FROM ({probe.text}) LIMIT {FEW + 1})"
@@ -192,17 +198,27 @@ def _all(conditions: Sequence[Sql]) -> Sql:
     return Sql(text, tuple(parameter for each in conditions for parameter in each.parameters))
 
 
-def _parts(path: Path, closed_only: bool, after: tuple[int, int, int] | None) -> list[Sql]:
-    """What is left of a list, in one part or two.
+def _parts(plan: _Plan, namespace: int, after: tuple[int, int, int] | None) -> Iterator[tuple[Path, Sql]]:
+    """What is left of a list: one query, or along an ordered path one for open runs, then one for closed.
 
-    Along an ordered path the open runs are a query of their own: there a bound on the start time is a
-    range of the index, and lists of closed runs need not pass by all that are open.
+    So a bound on the start time is a range of the index among open runs, and a list that cannot have
+    running ones does not look at each of them.
     """
-    closed, started, row = path.key
-    rest = Sql("1") if after is None else Sql(f"({closed}, {started}, {row}) < (?, ?, ?)", after)
+    path = plan.path
     if not path.ordered:
-        return [rest]
-    parts = [Sql(f"{closed} < {STILL_OPEN} AND {rest.text}", rest.parameters)]
-    if not closed_only and (after is None or after[0] == STILL_OPEN):
-        parts.insert(0, Sql(f"{closed} = {STILL_OPEN} AND {rest.text}", rest.parameters))
-    return parts
+        yield path, _following(path, "", after)
+        return
+    if after is None or after[0] == STILL_OPEN:
+        opened = path
+        if not may_have_status(plan.conditions, _RUNNING) and plan.division.known:
+            opened = with_status(_PAUSED, namespace, plan.division)
+        yield opened, _following(opened, "=", after)
+    yield path, _following(path, "<", after)
+
+
+def _following(path: Path, operator: str, after: tuple[int, int, int] | None) -> Sql:
+    """What comes after a sort key, of open (=), closed (<) or all runs."""
+    part = f"{path.key[0]} {operator} {STILL_OPEN}" if operator else "1"
+    if after is None:
+        return Sql(part)
+    return Sql(f"{part} AND ({', '.join(path.key)}) < (?, ?, ?)", after)

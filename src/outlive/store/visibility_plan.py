@@ -37,7 +37,7 @@ from outlive.store.visibility_sql import (
     one_of,
 )
 
-FEW: Final = 2_000  # rows that may be collected and sorted for one page: about 10 ms
+FEW: Final = 10_000  # rows that may be collected and sorted for one page: about 10 ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +75,12 @@ def conjuncts(where: Node | None) -> list[Condition]:
     return [where] if isinstance(where, Condition) else []
 
 
-def excludes_open(conditions: list[Condition], open_statuses: tuple[int, ...]) -> bool:
-    """Whether a condition on the status rules out every open run."""
-    return any(
-        isinstance(node, Compare | In)
-        and node.attribute.name == "ExecutionStatus"
-        and not any(_status_meets(node, status) for status in open_statuses)
+def may_have_status(conditions: list[Condition], status: int) -> bool:
+    """Whether the conditions on the status leave room for this one."""
+    return all(
+        _status_meets(node, status)
         for node in conditions
+        if isinstance(node, Compare | In) and node.attribute.name == "ExecutionStatus"
     )
 
 
@@ -117,19 +116,34 @@ def choose(
 ) -> Path:
     """The path for a list or count. `count` tells how many rows a probe has, up to a bound above FEW.
 
-    `index` is the one to go through if all rows must be looked at.
+    `index` is the one to follow if all rows must be looked at; SQLite may choose one if it is empty.
     """
     paths = [path for node in conditions if (path := _path(node, namespace, division)) is not None]
     ordered = [path for path in paths if path.ordered]
     if len(paths) > 1 or not ordered:
-        sized = sorted(((count(path.probe), i) for i, path in enumerate(paths)))
+        sized = sorted((count(path.probe), i) for i, path in enumerate(paths))
         if sized and sized[0][0] <= FEW:
             return paths[sized[0][1]]
-    return ordered[0] if ordered else _in_order(index, namespace, division, Sql("1"))
+    if ordered:
+        return ordered[0]
+    if not division.known and any(_is_in_some_division(node) for node in conditions):
+        return _collected(_rows(namespace, Sql("v.division >= ''")), namespace, division)
+    return _in_order(index, namespace, division, Sql("1"))
+
+
+def with_status(status: int, namespace: int, division: Division) -> Path:
+    """The path to all of one status."""
+    return _in_order("visibility_status", namespace, division, Sql("v.status = ?", (status,)))
+
+
+def _is_in_some_division(node: Condition) -> bool:
+    """Whether the condition leaves workflows out, which are most rows of most namespaces."""
+    named = node.attribute.name == "TemporalNamespaceDivision"
+    return named and not (isinstance(node, IsNull) and not node.negated)
 
 
 def _in_order(index: str, namespace: int, division: Division, condition: Sql) -> Path:
-    hint = f" INDEXED BY {index}" if division.known else ""
+    hint = f" INDEXED BY {index}" if index and division.known else ""
     parameters = (namespace, *division.where.parameters, *condition.parameters)
     where = Sql(f"v.namespace = ? AND {division.where.text} AND {condition.text}", parameters)
     source = Sql(f"visibility v{hint}")
@@ -181,7 +195,7 @@ def _column(node: Condition, namespace: int) -> Sql | None:
         return _workflow_id(node, namespace)
     if column == "root_workflow_id":
         return _root(node, namespace)
-    if column in ("run_id", "parent_workflow_id") and _is_member(node):
+    if column in ("run_id", "task_queue", "parent_workflow_id") and _is_member(node):
         return _rows(namespace, compare(f"v.{column}", node))
     return None
 

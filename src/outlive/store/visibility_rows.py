@@ -13,21 +13,29 @@ from outlive.errors import InvalidArgument
 from outlive.store.visibility_schema import STILL_OPEN
 from outlive.store.visibility_sql import BUILD_IDS, COLUMNS, UNVERSIONED
 
-_IDENTITY: Final = ("workflow_id", "workflow_type", "started", "parent_workflow_id", "parent_run_id")
-_FIXED: Final = ("namespace", "run_id", *_IDENTITY, "root_workflow_id", "root_run_id")
+_NAMESPACE: Final = "(SELECT id FROM visibility_namespace WHERE namespace_id = ?)"
+_FIXED: Final = (
+    *("namespace", "run_id", "workflow_id", "workflow_type", "task_queue", "started"),
+    *("parent_workflow_id", "parent_run_id", "root_workflow_id", "root_run_id"),
+)
 _CHANGING: Final = (
-    *("division", "task_queue", "status", "executed", "closed", "duration", "history_length"),
-    *("history_size", "transitions", "unversioned", "indexed", "memo", "search_attributes"),
+    *("division", "status", "executed", "closed", "duration", "history_length", "history_size"),
+    *("transitions", "unversioned", "indexed", "memo", "search_attributes"),
 )
 UPSERT: Final = (
-    f"INSERT INTO visibility ({', '.join(_FIXED + _CHANGING)}) VALUES"
-    f" ((SELECT id FROM visibility_namespace WHERE namespace_id = ?){', ?' * (len(_FIXED + _CHANGING) - 1)})"
+    f"INSERT INTO visibility ({', '.join(_FIXED + _CHANGING)})"
+    f" VALUES ({_NAMESPACE}{', ?' * (len(_FIXED + _CHANGING) - 1)})"
     " ON CONFLICT (namespace, run_id) DO UPDATE SET "
     + ", ".join(f"{column} = excluded.{column}" for column in _CHANGING)
 )
-FIND: Final = (
-    "SELECT v.id, v.indexed FROM visibility v JOIN visibility_namespace n ON n.id = v.namespace"
-    " WHERE n.namespace_id = ? AND v.run_id = ?"
+FIND: Final = f"SELECT id, indexed FROM visibility WHERE namespace = {_NAMESPACE} AND run_id = ?"
+DELETE: Final = f"DELETE FROM visibility WHERE namespace = {_NAMESPACE} AND run_id = ?"
+INSERT_NAMESPACE: Final = "INSERT INTO visibility_namespace (namespace_id) VALUES (?)"
+INSERT_TEXT: Final = f"INSERT INTO visibility_text (namespace, execution, name) VALUES ({_NAMESPACE}, ?, ?)"
+INSERT_WORDS: Final = "INSERT INTO visibility_words (rowid, words) VALUES (?, ?)"
+INSERT_ATTRIBUTE: Final = (
+    "INSERT INTO visibility_attribute (namespace, closed, started, execution, name, kind, value)"
+    f" VALUES ({_NAMESPACE}, ?, ?, ?, ?, ?, ?)"
 )
 ROW: Final = (
     "v.workflow_id, v.run_id, v.workflow_type, v.task_queue, v.status, v.started, v.executed,"
@@ -61,6 +69,11 @@ def digest_of(attributes: Sequence[IndexedAttribute]) -> bytes:
     return hashlib.blake2b(repr(attributes).encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
+def closed_of(record: VisibilityRecord) -> int:
+    """The sort key's first part."""
+    return STILL_OPEN if record.close_time is None else record.close_time
+
+
 def values_of(record: VisibilityRecord, unversioned: int, digest: bytes | None) -> tuple[Any, ...]:
     """The parameters of UPSERT."""
     return (
@@ -68,16 +81,16 @@ def values_of(record: VisibilityRecord, unversioned: int, digest: bytes | None) 
         record.run_id,
         record.workflow_id,
         record.workflow_type,
+        record.task_queue,
         record.start_time,
         record.parent_workflow_id,
         record.parent_run_id,
         record.root_workflow_id,
         record.root_run_id,
         record.division,
-        record.task_queue,
         record.status,
         record.execution_time,
-        STILL_OPEN if record.close_time is None else record.close_time,
+        closed_of(record),
         record.execution_duration,
         record.history_length,
         record.history_size,

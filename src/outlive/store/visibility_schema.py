@@ -60,6 +60,7 @@ CREATE INDEX IF NOT EXISTS visibility_status ON visibility (namespace, division,
 CREATE INDEX IF NOT EXISTS visibility_type
     ON visibility (namespace, division, workflow_type, closed, started);
 CREATE INDEX IF NOT EXISTS visibility_started ON visibility (namespace, started);
+CREATE INDEX IF NOT EXISTS visibility_queue ON visibility (namespace, task_queue);
 CREATE INDEX IF NOT EXISTS visibility_workflow ON visibility (namespace, workflow_id COLLATE NOCASE);
 CREATE INDEX IF NOT EXISTS visibility_parent ON visibility (namespace, parent_workflow_id)
     WHERE parent_workflow_id IS NOT NULL;

@@ -133,7 +133,9 @@ def compare(expression: str, node: Condition, exact: str = "") -> Sql:
 
 
 def one_of(expression: str, values: Sequence[FilterValue], *, negated: bool = False) -> Sql:
-    """Membership. The values go in as arrays, so that their number knows no bound of SQLite's."""
+    """Membership. Several values go in as arrays, so that their number knows no bound of SQLite's."""
+    if len(values) == 1:
+        return Sql(f"{expression} {'<>' if negated else '='} ?", (values[0],))
     texts = tuple(value for value in values if isinstance(value, str))
     integers = array.array("q", (value for value in values if isinstance(value, int)))
     doubles = array.array("d", (value for value in values if isinstance(value, float)))
