@@ -1,0 +1,219 @@
+"""RespondWorkflowTaskCompleted: applying the commands of a workflow task, all of them or none.
+
+Rules (all of them live in this file)
+- An unknown command, or one after a command that closes the workflow, is refused and changes nothing.
+- Any other bad command fails the task with its cause, and the next task is scheduled. If the task was a
+  retry already, nothing is written: it is left to time out, which paces the retries.
+- A command that can never succeed (a payload above the limit) terminates the workflow.
+- After the commands: a new task if something came while the worker was busy, if the worker asks for one,
+  or if a command ended something that the workflow must see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from temporalio.api.command.v1 import Command
+from temporalio.api.enums.v1 import CommandType, EventType, TimeoutType
+from temporalio.api.failure.v1 import Failure
+from temporalio.api.history.v1 import WorkflowTaskCompletedEventAttributes
+from temporalio.api.workflowservice.v1 import RespondWorkflowTaskCompletedRequest
+
+from outlive.core import close, task_events, tracking, workflow_task
+from outlive.core.commands import activity, other, properties, timer, workflow
+from outlive.core.commands.base import BadCommand, CommandTask
+from outlive.core.decision import rollback
+from outlive.core.proto import ns_of
+from outlive.core.state import TaskState
+from outlive.core.transition import Transition
+from outlive.errors import InvalidArgument, NotFound, ServiceError
+from outlive.limits import WORKFLOW_TASK_HEARTBEAT_TOTAL
+
+C = CommandType
+Handler = Callable[[CommandTask, Any], None]
+
+# Command -> (field of its attributes, handler)
+HANDLERS: dict[CommandType.ValueType, tuple[str, Handler]] = {
+    C.COMMAND_TYPE_SCHEDULE_ACTIVITY_TASK: ("schedule_activity_task", activity.schedule),
+    C.COMMAND_TYPE_REQUEST_CANCEL_ACTIVITY_TASK: ("request_cancel_activity_task", activity.request_cancel),
+    C.COMMAND_TYPE_START_TIMER: ("start_timer", timer.start),
+    C.COMMAND_TYPE_CANCEL_TIMER: ("cancel_timer", timer.cancel),
+    C.COMMAND_TYPE_COMPLETE_WORKFLOW_EXECUTION: ("complete_workflow_execution", workflow.complete),
+    C.COMMAND_TYPE_FAIL_WORKFLOW_EXECUTION: ("fail_workflow_execution", workflow.fail),
+    C.COMMAND_TYPE_CANCEL_WORKFLOW_EXECUTION: ("cancel_workflow_execution", workflow.cancel),
+    C.COMMAND_TYPE_CONTINUE_AS_NEW_WORKFLOW_EXECUTION: (
+        "continue_as_new_workflow_execution",
+        workflow.continue_as_new,
+    ),
+    C.COMMAND_TYPE_START_CHILD_WORKFLOW_EXECUTION: ("start_child_workflow_execution", other.start_child),
+    C.COMMAND_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION: ("signal_external_workflow_execution", other.signal),
+    C.COMMAND_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION: (
+        "request_cancel_external_workflow_execution",
+        other.cancel,
+    ),
+    C.COMMAND_TYPE_RECORD_MARKER: ("record_marker", properties.record_marker),
+    C.COMMAND_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES: (
+        "upsert_workflow_search_attributes",
+        properties.upsert_search_attributes,
+    ),
+    C.COMMAND_TYPE_MODIFY_WORKFLOW_PROPERTIES: ("modify_workflow_properties", properties.modify_properties),
+}
+
+CLOSING = frozenset(
+    {
+        C.COMMAND_TYPE_COMPLETE_WORKFLOW_EXECUTION,
+        C.COMMAND_TYPE_FAIL_WORKFLOW_EXECUTION,
+        C.COMMAND_TYPE_CANCEL_WORKFLOW_EXECUTION,
+        C.COMMAND_TYPE_CONTINUE_AS_NEW_WORKFLOW_EXECUTION,
+    }
+)
+
+_BAD_CAUSE = {
+    C.COMMAND_TYPE_SCHEDULE_ACTIVITY_TASK: "BAD_SCHEDULE_ACTIVITY_ATTRIBUTES",
+    C.COMMAND_TYPE_REQUEST_CANCEL_ACTIVITY_TASK: "BAD_REQUEST_CANCEL_ACTIVITY_ATTRIBUTES",
+    C.COMMAND_TYPE_START_TIMER: "BAD_START_TIMER_ATTRIBUTES",
+    C.COMMAND_TYPE_CANCEL_TIMER: "BAD_CANCEL_TIMER_ATTRIBUTES",
+    C.COMMAND_TYPE_COMPLETE_WORKFLOW_EXECUTION: "BAD_COMPLETE_WORKFLOW_EXECUTION_ATTRIBUTES",
+    C.COMMAND_TYPE_FAIL_WORKFLOW_EXECUTION: "BAD_FAIL_WORKFLOW_EXECUTION_ATTRIBUTES",
+    C.COMMAND_TYPE_CANCEL_WORKFLOW_EXECUTION: "BAD_CANCEL_WORKFLOW_EXECUTION_ATTRIBUTES",
+    C.COMMAND_TYPE_CONTINUE_AS_NEW_WORKFLOW_EXECUTION: "BAD_CONTINUE_AS_NEW_ATTRIBUTES",
+    C.COMMAND_TYPE_START_CHILD_WORKFLOW_EXECUTION: "BAD_START_CHILD_EXECUTION_ATTRIBUTES",
+    C.COMMAND_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION: "BAD_SIGNAL_WORKFLOW_EXECUTION_ATTRIBUTES",
+    C.COMMAND_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION: (
+        "BAD_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_ATTRIBUTES"
+    ),
+    C.COMMAND_TYPE_RECORD_MARKER: "BAD_RECORD_MARKER_ATTRIBUTES",
+    C.COMMAND_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES: "BAD_SEARCH_ATTRIBUTES",
+    C.COMMAND_TYPE_MODIFY_WORKFLOW_PROPERTIES: "BAD_MODIFY_WORKFLOW_PROPERTIES_ATTRIBUTES",
+}
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What the completion led to. With `error` set, the task was failed and the error is the answer."""
+
+    eager: list[int] = field(default_factory=list)  # activities to hand out with the answer
+    new_task: bool = False  # the next workflow task is started and goes out with the answer
+    error: ServiceError | None = None
+
+
+def complete(t: Transition, request: RespondWorkflowTaskCompletedRequest, *, new_request_id: str) -> Outcome:
+    """Apply the completion of the started task. The caller has matched the task token."""
+    _check_sequence(request.commands)
+    try:
+        return _apply(t, request, new_request_id)
+    except BadCommand as bad:
+        rollback(t)
+        t.state.begin()
+        return _refuse(t, bad, request.identity)
+
+
+def _check_sequence(commands: Sequence[Command]) -> None:
+    """Commands that no task may carry; they change nothing."""
+    for command in commands:
+        if command.command_type not in HANDLERS and command.command_type not in CommandType.values():
+            raise InvalidArgument(f"unknown command type: {command.command_type}")
+        if command.command_type not in HANDLERS:
+            raise InvalidArgument(f"unknown command type: {command_name(command.command_type)}")
+    for command in commands[:-1]:
+        if command.command_type in CLOSING:
+            names = ", ".join(command_name(c.command_type) for c in commands)
+            last = command_name(command.command_type)
+            raise InvalidArgument(f"invalid command sequence: [{names}], command {last} must be the last command.")
+
+
+def command_name(kind: CommandType.ValueType) -> str:
+    """Such as StartTimer."""
+    return CommandType.Name(kind).removeprefix("COMMAND_TYPE_").title().replace("_", "")
+
+
+def _apply(t: Transition, request: RespondWorkflowTaskCompletedRequest, new_request_id: str) -> Outcome:
+    state, info = t.state, t.state.info
+    heartbeat = request.force_create_new_workflow_task and not request.commands and not request.messages
+    original = info.task_original_scheduled_time
+    if heartbeat and t.now - original >= WORKFLOW_TASK_HEARTBEAT_TOTAL:
+        workflow_task.time_out(t, TimeoutType.TIMEOUT_TYPE_START_TO_CLOSE)
+        return Outcome(error=NotFound("workflow task heartbeat timeout"))
+    had_buffered = bool(state.buffered)
+    event_id = _write_completed(t, request)
+    task = CommandTask(t, event_id, request.identity, had_buffered=had_buffered)
+    for command in request.commands:
+        _run(task, command)
+    outcome = Outcome(eager=task.eager)
+    if not state.open:
+        return outcome
+    if state.buffered or request.force_create_new_workflow_task or task.needs_task:
+        workflow_task.schedule(
+            t, dispatch=not request.return_new_workflow_task, heartbeat_of=original if heartbeat else 0
+        )
+        if request.return_new_workflow_task and info.task_state == TaskState.SCHEDULED:
+            workflow_task.start(t, request_id=new_request_id, identity=request.identity)
+            outcome.new_task = True
+    return outcome
+
+
+def _write_completed(t: Transition, request: RespondWorkflowTaskCompletedRequest) -> int:
+    """Write WorkflowTaskCompleted and end the task."""
+    info = t.state.info
+    task_events.write_pending(t)
+    event = WorkflowTaskCompletedEventAttributes(
+        scheduled_event_id=info.task_scheduled_event_id,
+        started_event_id=info.task_started_event_id,
+        identity=request.identity,
+        binary_checksum=request.binary_checksum,
+    )
+    for name, target in (
+        ("worker_version_stamp", "worker_version"),
+        ("sdk_metadata", "sdk_metadata"),
+        ("metering_metadata", "metering_metadata"),
+    ):
+        if request.HasField(name):
+            getattr(event, target).CopyFrom(getattr(request, name))
+    event_id = t.add(EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED, event)
+    info.last_started_event_id = info.task_started_event_id
+    info.last_completed_event_id = event_id
+    if request.HasField("worker_version_stamp"):
+        info.worker_version = request.worker_version_stamp.SerializeToString()
+    workflow_task.clear(t)
+    info.task_attempt = 1
+    sticky = request.sticky_attributes
+    if sticky.worker_task_queue.name:
+        info.sticky_queue = sticky.worker_task_queue.name
+        info.sticky_timeout = ns_of(sticky.schedule_to_start_timeout)
+    else:
+        workflow_task.clear_sticky(t)
+    tracking.task_completed(t, request, event_id)
+    return event_id
+
+
+def _run(task: CommandTask, command: Command) -> None:
+    """Apply one command."""
+    name, handler = HANDLERS[command.command_type]
+    attributes = f"{name}_command_attributes"
+    if command.WhichOneof("attributes") != attributes:
+        kind = command_name(command.command_type)
+        cause = "WORKFLOW_TASK_FAILED_CAUSE_" + _BAD_CAUSE[command.command_type]
+        raise BadCommand(
+            workflow_task.WorkflowTaskFailedCause.Value(cause),
+            f"{kind}CommandAttributes is not set on {kind}Command.",
+        )
+    task.user_metadata = command.user_metadata if command.HasField("user_metadata") else None
+    handler(task, getattr(command, attributes))
+
+
+def _refuse(t: Transition, bad: BadCommand, identity: str) -> Outcome:
+    """Fail the task for a bad command."""
+    error = InvalidArgument(bad.message)
+    if t.state.info.task_attempt > 1 and bad.cause != workflow.UNHANDLED and not bad.terminates:
+        raise error
+    failure = Failure(message=bad.message)
+    failure.server_failure_info.SetInParent()
+    workflow_task.fail(t, bad.cause, failure=failure, identity=identity)
+    tracking.task_failed(t, bad.cause)
+    if bad.terminates:
+        close.terminate(t, reason=bad.message, identity=t.context.identity)
+    else:
+        workflow_task.schedule(t)
+    return Outcome(error=error)

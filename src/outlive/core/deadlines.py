@@ -1,0 +1,68 @@
+"""What an execution waits for in time, derived from its rows.
+
+Every pending thing with a time has an entry in the heap of `State.deadlines`, at its due time or earlier.
+An entry is a reminder, not a fact: when it comes up the row decides whether anything is due, and a
+reminder that came too early (a heartbeat has moved the time on) is armed again.
+"""
+
+from __future__ import annotations
+
+from outlive.core.state import Activity, ActivityState, DeadlineKind, State, TaskKind, TaskState
+from outlive.limits import SPECULATIVE_SCHEDULE_TO_START
+
+
+def activity_due(row: Activity) -> int:
+    """When the activity must be looked at next; 0 if it has no time-out that runs now."""
+    candidates: list[int] = []
+    if row.schedule_to_close:
+        candidates.append(row.scheduled_time + row.schedule_to_close)
+    if row.state == ActivityState.BACKOFF:
+        if not row.paused_at:
+            candidates.append(row.next_attempt_time)
+    elif row.state == ActivityState.SCHEDULED:
+        if row.schedule_to_start and not row.paused_at:
+            candidates.append(row.attempt_scheduled_time + row.schedule_to_start)
+    else:
+        if row.start_to_close:
+            candidates.append(row.started_time + row.start_to_close)
+        if row.heartbeat_timeout:
+            candidates.append(max(row.heartbeat_time, row.started_time) + row.heartbeat_timeout)
+    return min(candidates, default=0)
+
+
+def task_due(state: State) -> tuple[int, DeadlineKind]:
+    """When the pending workflow task times out, and by which time-out; (0, ...) for never."""
+    info = state.info
+    if info.task_state == TaskState.STARTED:
+        return info.task_started_time + info.task_timeout, DeadlineKind.TASK_START_TO_CLOSE
+    if info.task_state == TaskState.SCHEDULED:
+        if info.task_sticky and info.sticky_timeout:
+            return info.task_scheduled_time + info.sticky_timeout, DeadlineKind.TASK_SCHEDULE_TO_START
+        if info.task_kind == TaskKind.SPECULATIVE:
+            return info.task_scheduled_time + SPECULATIVE_SCHEDULE_TO_START, DeadlineKind.TASK_SCHEDULE_TO_START
+    return 0, DeadlineKind.TASK_START_TO_CLOSE
+
+
+def rebuild(state: State) -> None:
+    """Fill the heap of a state that was just loaded."""
+    state.deadlines.clear()
+    info = state.info
+    if not state.open:
+        if info.forget_at:
+            state.arm(info.forget_at, DeadlineKind.RETENTION)
+        return
+    if info.execution_expires_at:
+        state.arm(info.execution_expires_at, DeadlineKind.EXECUTION)
+    if info.run_expires_at:
+        state.arm(info.run_expires_at, DeadlineKind.RUN)
+    if info.first_task_at:
+        state.arm(info.first_task_at, DeadlineKind.FIRST_TASK)
+    due, kind = task_due(state)
+    if due:
+        state.arm(due, kind)
+    for timer in state.timers:
+        state.arm(timer.fires_at, DeadlineKind.TIMER, timer.timer_id)
+    for activity in state.activities:
+        due = activity_due(activity)
+        if due:
+            state.arm(due, DeadlineKind.ACTIVITY, activity.scheduled_event_id)

@@ -1,0 +1,141 @@
+"""What a transition asks the engine to do once it is durable.
+
+An effect that hands out work or touches another execution can be derived again from the state (a
+scheduled task, a child that was initiated and not started, an unsent signal): after a restart the engine
+looks through the runs that have any (`pending`) and goes on. So effects need no storage of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from temporalio.api.enums.v1 import ParentClosePolicy
+
+from outlive.core.state import ActivityState, State, TaskKind, TaskState
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchWorkflowTask:
+    """Offer the pending workflow task to its queue."""
+
+    scheduled_event_id: int
+    attempt: int
+    queue: str
+    sticky: bool  # `queue` is a sticky queue; `normal_queue` is where it goes if nobody polls that
+    normal_queue: str
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchActivity:
+    """Offer an activity's next attempt to its queue."""
+
+    scheduled_event_id: int
+    stamp: int
+    queue: str
+    priority: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class StartChild:
+    """Start the child of an Initiated event."""
+
+    initiated_event_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class SendSignal:
+    """Deliver the signal of an Initiated event."""
+
+    initiated_event_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class SendCancel:
+    """Deliver the cancel request of an Initiated event."""
+
+    initiated_event_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyParent:
+    """Tell the parent that this run, the last of its chain, has closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClosePolicy:
+    """Apply the parent close policy to a child that still runs."""
+
+    initiated_event_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """The chain goes on with this run; it commits together with the one that closed."""
+
+    state: State
+    effects: tuple[Effect, ...]  # of the new run's own first transition
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The run has closed: waiting queries, updates and polls get their answers."""
+
+
+Effect: TypeAlias = (
+    DispatchWorkflowTask
+    | DispatchActivity
+    | StartChild
+    | SendSignal
+    | SendCancel
+    | NotifyParent
+    | ClosePolicy
+    | NewRun
+    | Closed
+)
+
+
+def dispatch_task(state: State) -> DispatchWorkflowTask:
+    """The offer of the workflow task that is scheduled."""
+    info = state.info
+    queue = info.sticky_queue if info.task_sticky else state.start.task_queue
+    return DispatchWorkflowTask(
+        info.task_scheduled_event_id, info.task_attempt, queue, info.task_sticky, state.start.task_queue
+    )
+
+
+def outstanding(state: State) -> Iterator[Effect]:
+    """The effects that the state still owes: what a restart has to do again."""
+    if state.open:
+        if state.info.task_state == TaskState.SCHEDULED and state.info.task_kind != TaskKind.SPECULATIVE:
+            yield dispatch_task(state)
+        for row in state.activities:
+            if row.state == ActivityState.SCHEDULED and not row.paused_at:
+                yield DispatchActivity(row.scheduled_event_id, row.stamp, row.task_queue, row.priority)
+        for child in state.children:
+            if not child.started_event_id:
+                yield StartChild(child.initiated_event_id)
+        for signal in state.signals:
+            yield SendSignal(signal.initiated_event_id)
+        for cancel in state.cancels:
+            yield SendCancel(cancel.initiated_event_id)
+        return
+    if state.child_of_another and not state.info.parent_notified:
+        yield NotifyParent()
+    for child in state.children:
+        if policy_applies(child.parent_close_policy) and child.run_id:
+            yield ClosePolicy(child.initiated_event_id)
+
+
+def policy_applies(policy: int) -> bool:
+    """Whether a parent close policy does something to the child."""
+    return policy in (
+        ParentClosePolicy.PARENT_CLOSE_POLICY_TERMINATE,
+        ParentClosePolicy.PARENT_CLOSE_POLICY_REQUEST_CANCEL,
+    )
+
+
+def has_outstanding(state: State) -> bool:
+    """Whether a restart has anything to do for this run, without building it."""
+    return next(outstanding(state), None) is not None

@@ -1,0 +1,67 @@
+"""Times, durations and payloads between the API's messages and the core's integers (nanoseconds)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+from temporalio.api.common.v1 import Payload, Payloads
+from temporalio.api.failure.v1 import Failure
+
+SECOND = 1_000_000_000
+
+
+def timestamp(ns: int) -> Timestamp:
+    """The moment as a message."""
+    return Timestamp(seconds=ns // SECOND, nanos=ns % SECOND)
+
+
+def duration(ns: int) -> Duration:
+    """The span as a message. Negative spans keep the sign in both fields, as protobuf wants."""
+    seconds, nanos = divmod(abs(ns), SECOND)
+    return Duration(seconds=seconds, nanos=nanos) if ns >= 0 else Duration(seconds=-seconds, nanos=-nanos)
+
+
+def ns_of(value: Timestamp | Duration) -> int:
+    """The moment or span in nanoseconds; 0 for an unset one."""
+    return value.seconds * SECOND + value.nanos
+
+
+def json_payload(text: str) -> Payload:
+    """A payload holding a JSON string, as the default data converter writes it."""
+    import json
+
+    return Payload(metadata={"encoding": b"json/plain"}, data=json.dumps(text).encode())
+
+
+def payloads_size(value: Payloads | None) -> int:
+    """Encoded bytes of the payloads."""
+    return value.ByteSize() if value is not None else 0
+
+
+def set_fields(message: Any, **values: Any) -> Any:
+    """Fill in a message's fields, leaving out those given as None."""
+    for name, value in values.items():
+        if value is None:
+            continue
+        if hasattr(value, "DESCRIPTOR"):
+            getattr(message, name).CopyFrom(value)
+        else:
+            setattr(message, name, value)
+    return message
+
+
+def truncated(failure: Failure, size_max: int) -> Failure:
+    """The failure if it is small enough, else a server failure with the beginning of it as its cause."""
+    if failure.ByteSize() <= size_max:
+        return failure
+    result = Failure(message="Failure exceeds size limit.", source=failure.source)
+    result.server_failure_info.SetInParent()
+    cause = result.cause
+    cause.message = failure.message.encode()[: size_max // 2].decode(errors="ignore")
+    cause.source = failure.source
+    if failure.HasField("application_failure_info"):
+        cause.application_failure_info.type = failure.application_failure_info.type
+        cause.application_failure_info.non_retryable = failure.application_failure_info.non_retryable
+    return result

@@ -1,0 +1,1 @@
+"""The asyncio shell around the core: loaded runs, task queues, timers, and the RPCs as coroutines."""

@@ -1,0 +1,95 @@
+"""Every bound of the server, with its unit and its reason.
+
+Values are those of Temporal's server 1.32 unless a line says otherwise, so that code which runs here
+runs there. Sizes are in bytes, durations in nanoseconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+MS: Final = 1_000_000
+SECOND: Final = 1_000_000_000
+MINUTE: Final = 60 * SECOND
+HOUR: Final = 60 * MINUTE
+DAY: Final = 24 * HOUR
+YEAR: Final = 365 * DAY
+KIB: Final = 1024
+MIB: Final = 1024 * 1024
+
+# Requests ---------------------------------------------------------------------------------------
+GRPC_MESSAGE_MAX: Final = 4 * MIB  # a request above it is refused by gRPC itself
+ID_LENGTH_MAX: Final = 1000  # bytes of any id, name, type or queue
+PAGE_SIZE_MAX: Final = 1000  # rows of one visibility page
+HISTORY_PAGE_EVENTS: Final = 256  # events of one page of a history that a client reads
+WORKER_PAGE_EVENTS: Final = 1_000  # events of one page of a history that a worker is given
+HISTORY_PAGE_BYTES: Final = 3 * MIB  # keeps a page below GRPC_MESSAGE_MAX with room for the rest
+SEARCH_ATTRIBUTE_KEYS_MAX: Final = 100
+SEARCH_ATTRIBUTE_VALUE_MAX: Final = 2 * KIB  # of one encoded value
+SEARCH_ATTRIBUTES_TOTAL_MAX: Final = 40 * KIB
+USER_METADATA_SUMMARY_MAX: Final = 400
+USER_METADATA_DETAILS_MAX: Final = 20_000
+FAIRNESS_KEY_MAX: Final = 64
+TIMEOUT_MAX: Final = 100 * YEAR  # longer time-outs are cut to it
+
+# Polls ------------------------------------------------------------------------------------------
+LONG_POLL: Final = 60 * SECOND  # an empty task poll is answered after it
+HISTORY_LONG_POLL: Final = 20 * SECOND  # a wait for new events is answered after it
+POLL_ANSWER_MARGIN: Final = 1 * SECOND  # an empty answer leaves this long before the client's deadline
+POLL_DEADLINE_MIN: Final = 2 * SECOND  # a task poll with less time than this is refused
+POLLER_SEEN: Final = 5 * MINUTE  # a poller is listed for this long after its last poll
+STICKY_POLLER_GONE: Final = 10 * SECOND  # a sticky queue unpolled for so long takes no more tasks
+QUERY_POLLER_GONE: Final = 20 * SECOND  # a query with no poller seen for so long fails at once
+
+# Workflow tasks -----------------------------------------------------------------------------------
+WORKFLOW_TASK_TIMEOUT_DEFAULT: Final = 10 * SECOND
+WORKFLOW_TASK_TIMEOUT_MAX: Final = 120 * SECOND
+WORKFLOW_TASK_HEARTBEAT_TOTAL: Final = 30 * MINUTE  # of one task kept alive by empty completions
+WORKFLOW_TASK_RETRY_FIRST_ATTEMPTS: Final = 3  # up to here a failing task is given its plain time-out
+WORKFLOW_TASK_RETRY_BACKOFF_INITIAL: Final = 5 * SECOND  # then it grows from this ...
+WORKFLOW_TASK_RETRY_BACKOFF_MAX: Final = 10 * MINUTE  # ... to this
+SPECULATIVE_SCHEDULE_TO_START: Final = 5 * SECOND  # a speculative task becomes a normal one after it
+QUERY_FAILING_ATTEMPTS: Final = 3  # a query of a workflow whose task failed so often is refused
+REPORTED_PROBLEMS_AFTER: Final = 5  # failures in a row, then TemporalReportedProblems says so
+RESET_POINTS_MAX: Final = 20  # kept of a chain of runs
+
+# Defaults of a retry policy ------------------------------------------------------------------------
+RETRY_INITIAL_INTERVAL: Final = 1 * SECOND
+RETRY_BACKOFF: Final = 2.0
+RETRY_MAXIMUM_FACTOR: Final = 100  # maximum interval = initial interval x this
+LAST_FAILURE_MAX: Final = 4 * KIB  # of a failure kept between attempts; longer ones are cut
+
+# Runs ----------------------------------------------------------------------------------------------
+NEW_RUN_INTERVAL_MIN: Final = 1 * SECOND  # between the starts of a run and of the one it continues as
+RETENTION_DEFAULT: Final = 30 * DAY  # ours: Temporal's development server forgets after 24 hours
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionLimits:
+    """What one execution may use. Dynamic configuration may change each (key in the comment)."""
+
+    payload_size_max: int = 2 * MIB  # limit.blobSize.error
+    memo_size_max: int = 2 * MIB  # limit.memoSize.error
+    history_events_max: int = 51_200  # limit.historyCount.error: then the run is terminated
+    history_size_max: int = 50 * MIB  # limit.historySize.error: then the run is terminated
+    suggest_events: int = 4_096  # limit.historyCount.suggestContinueAsNew
+    suggest_size: int = 4 * MIB  # limit.historySize.suggestContinueAsNew
+    pending_activities_max: int = 2_000  # limit.numPendingActivities.error
+    pending_children_max: int = 2_000  # limit.numPendingChildExecutions.error
+    pending_signals_max: int = 2_000  # limit.numPendingSignals.error
+    pending_cancels_max: int = 2_000  # limit.numPendingCancelRequests.error
+    signals_max: int = 10_000  # history.maximumSignalsPerExecution
+    buffered_events_max: int = 100  # history.maximumBufferedEventsBatch
+    buffered_size_max: int = 2 * MIB  # history.maximumBufferedEventsSizeInBytes
+    buffered_queries_max: int = 1  # history.MaxBufferedQueryCount
+    updates_in_flight_max: int = 10  # history.maxInFlightUpdates
+    updates_total_max: int = 2_000  # history.maxTotalUpdates
+
+
+# The engine's own -----------------------------------------------------------------------------------
+STATE_CACHE_MAX: Final = 4_000  # loaded executions kept; the least recently used go first
+TAIL_EVENTS_MAX: Final = 256  # last events of a loaded execution kept as bytes, to feed workflow tasks
+TAIL_BYTES_MAX: Final = 64 * KIB  # of those events' bytes
+TIMER_WINDOW: Final = 10_000  # soonest wake-ups held in memory; the rest stay in the file
+SHUTDOWN_GRACE: Final = 4 * SECOND  # from SIGTERM to the end: calls under way get this long

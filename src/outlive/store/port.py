@@ -1,0 +1,117 @@
+"""The storage port: what the engine asks of a store. `sqlite.py` is the one that is there.
+
+Reads are synchronous and see what has been committed. Writes go through one writer that shares commits:
+`Writer.submit` takes what a transition changed and answers when the commit that holds it is on disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from outlive.core.state import Attributes, Info, Start, State
+from outlive.core.visibility import VisibilityRecord
+
+
+@dataclass(slots=True)
+class Change:
+    """What one execution changed since it was last written. Rows of `None` are deletions."""
+
+    key: int
+    new: Start | None  # the run's first write; it becomes its workflow id's current run
+    info: Info
+    wake_at: int  # State.wake_at
+    pending: bool  # has something to hand on after a restart: tasks to dispatch or effects to run
+    attributes: Attributes | None  # None: unchanged
+    events: list[tuple[int, bytes]]  # (event id, HistoryEvent)
+    tables: dict[str, list[tuple[int | str, Any]]]  # of state.TABLES: (key, row)
+    buffered: list[bytes] | None  # None: unchanged; else the whole buffer (HistoryEvent)
+    visibility: VisibilityRecord | None  # None: unchanged
+    delete: bool = False  # forget the run altogether (retention, deletion)
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceRow:
+    """A namespace as it is kept."""
+
+    namespace_id: str
+    name: str
+    state: int  # NamespaceState
+    description: str = ""
+    owner_email: str = ""
+    retention: int = 0  # nanoseconds
+    data: str = "{}"  # JSON object of strings, the owner's own
+    search_attributes: str = "{}"  # JSON object: name -> type name
+    extra: str = "{}"  # JSON object: settings that few namespaces have
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A run as the store finds it by name."""
+
+    key: int
+    run_id: str
+
+
+@dataclass(slots=True)
+class Recovery:
+    """What a restart needs to go on."""
+
+    last_key: int = 0
+    pending: list[int] = field(default_factory=list)  # runs with Change.pending set
+
+
+class Storage(Protocol):
+    """Reads."""
+
+    def load(self, key: int) -> State | None:
+        """The execution as last committed, deadlines rebuilt; None if it is gone."""
+        ...
+
+    def current(self, namespace_id: str, workflow_id: str) -> Found | None:
+        """The last started run of a workflow id."""
+        ...
+
+    def find(self, namespace_id: str, workflow_id: str, run_id: str) -> Found | None: ...
+
+    def events(self, key: int, first: int, last: int, *, max_bytes: int = 0) -> list[bytes]:
+        """Events `first` to `last` (ids, inclusive) in order; at least one, else stopping at `max_bytes`."""
+        ...
+
+    def events_reverse(self, key: int, last: int, count: int) -> list[bytes]:
+        """Up to `count` events from id `last` downwards, newest first."""
+        ...
+
+    def due(self, until: int, limit: int) -> list[tuple[int, int]]:
+        """(wake_at, key) of the soonest executions to wake up to `until`, at most `limit`."""
+        ...
+
+    def recovery(self) -> Recovery: ...
+
+    def namespaces(self) -> list[NamespaceRow]: ...
+
+    def put_namespace(self, row: NamespaceRow) -> None:
+        """Written with the next commit; see `commit`."""
+        ...
+
+    async def read_visibility(self, operation: str, /, *args: Any, **kwargs: Any) -> Any:
+        """Run `list` or `count` of the visibility store where it does not hold up the loop."""
+        ...
+
+
+class Writer(Protocol):
+    """The one writer: shares commits, and keeps their order."""
+
+    def submit(self, states: Sequence[State]) -> asyncio.Future[None]:
+        """Have these executions' changes in the next commit. Done when they are durable.
+
+        Changes are taken from the state when the commit is made, so several transitions of one
+        execution cost one write. The future fails with `StorageFailed` if the commit does.
+        """
+        ...
+
+    async def flush(self) -> None:
+        """Wait until everything submitted so far is durable."""
+        ...
