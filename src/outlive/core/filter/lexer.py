@@ -5,10 +5,11 @@ from __future__ import annotations
 import enum
 import math
 import re
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from outlive.errors import InvalidArgument
+
+LENGTH_MAX: Final = 500_000  # characters: room for IN with 40,000 values, and parsed within a second
 
 _CONDITION_WORDS: Final = ("AND", "OR", "NOT", "IN", "BETWEEN", "IS", "NULL", "TRUE", "FALSE", "STARTS_WITH")
 KEYWORDS: Final = frozenset((*_CONDITION_WORDS, "GROUP", "ORDER", "BY", "HAVING", "LIMIT"))
@@ -39,8 +40,7 @@ class Kind(enum.Enum):
     END = "end"
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """`text` is as written; `value` what it stands for: a name or keyword (upper case), a literal's value."""
 
     kind: Kind
@@ -70,6 +70,8 @@ _SYNONYMS: Final = {"&&": "AND", "||": "OR"}
 
 def tokenize(text: str) -> list[Token]:
     """The tokens of a filter, with an END token last. Raises FilterError at what is none."""
+    if len(text) > LENGTH_MAX:
+        raise FilterError(f"longer than {LENGTH_MAX} characters", LENGTH_MAX + 1, text[LENGTH_MAX:])
     if "\0" in text:
         raise FilterError("unexpected NUL character", text.index("\0") + 1, "\0")
     tokens = []

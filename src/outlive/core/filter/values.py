@@ -19,6 +19,7 @@ from outlive.core.visibility import (
     parse_datetime,
 )
 
+WORDS_MAX: Final = 1_000  # words to look for in a Text, of which a value has hardly more: its limit is 2 KiB
 _STATUS_PREFIX: Final = "WORKFLOW_EXECUTION_STATUS_"
 
 
@@ -58,8 +59,11 @@ def convert(attribute: Attribute, literal: FilterValue, *, status_is_text: bool)
         fits = isinstance(literal, str)
     if not fits:
         raise _mismatch(attribute, literal)
-    if kind == TEXT and not str(literal).split():
-        raise Mismatch(f"no words to look for in {attribute.name}")
+    if kind == TEXT:
+        words = len(str(literal).split())
+        if not 0 < words <= WORDS_MAX:
+            number = "no words" if words == 0 else f"more than {WORDS_MAX} words"
+            raise Mismatch(f"{number} to look for in {attribute.name}")
     return literal
 
 
