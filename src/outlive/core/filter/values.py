@@ -7,6 +7,7 @@ from typing import Final
 
 from temporalio.api.enums.v1 import WorkflowExecutionStatus
 
+from outlive.core.calendar.durations import parse_duration
 from outlive.core.filter.nodes import Attribute, FilterValue
 from outlive.core.visibility import (
     BOOL,
@@ -100,19 +101,6 @@ def _datetime(attribute: Attribute, literal: FilterValue) -> int:
     return literal
 
 
-_UNITS: Final = {
-    "ns": 1,
-    "us": 1_000,
-    "µs": 1_000,
-    "μs": 1_000,
-    "ms": 1_000_000,
-    "s": 1_000_000_000,
-    "m": 60_000_000_000,
-    "h": 3_600_000_000_000,
-    "d": 86_400_000_000_000,
-}
-_PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h|d)", re.ASCII)
-_PARTS = re.compile(rf"([+-]?)((?:{_PART.pattern})+)", re.ASCII)
 _CLOCK = re.compile(r"\+?(\d+):([0-5]?\d):([0-5]?\d)(?:\.(\d+))?", re.ASCII)
 
 
@@ -120,7 +108,7 @@ def _duration(literal: FilterValue) -> int:
     """`1h30m`, `2d`, `01:30:00`, or nanoseconds as a number or digits."""
     value: int | None = None
     if isinstance(literal, str):
-        value = parse_duration(literal)
+        value = _parse_duration(literal)
     elif isinstance(literal, int) and not isinstance(literal, bool):
         value = literal
     if value is None or abs(value) > INT64_MAX:
@@ -128,22 +116,11 @@ def _duration(literal: FilterValue) -> int:
     return value
 
 
-def parse_duration(text: str) -> int | None:
-    """Nanoseconds of a duration in the forms that ExecutionDuration takes; None if the text has none."""
+def _parse_duration(text: str) -> int | None:
     if re.fullmatch(r"[+-]?\d+", text, re.ASCII):
         return int(text) if len(text) <= 20 else None
     clock = _CLOCK.fullmatch(text)
-    if clock is not None:
-        seconds = int(clock[1][:12]) * 3600 + int(clock[2]) * 60 + int(clock[3])
-        return seconds * _UNITS["s"] + int((clock[4] or "0")[:9].ljust(9, "0"))
-    parts = _PARTS.fullmatch(text)
-    if parts is None:
-        return None
-    total = sum(_scaled(number, _UNITS[unit]) for number, unit in _PART.findall(parts[2]))
-    return -total if parts[1] == "-" else total
-
-
-def _scaled(number: str, unit: int) -> int:
-    whole, _, fraction = number.partition(".")
-    fraction = fraction[:18]
-    return int(whole[:20] or "0") * unit + (int(fraction) * unit // 10 ** len(fraction) if fraction else 0)
+    if clock is None:
+        return parse_duration(text)
+    seconds = int(clock[1][:12]) * 3600 + int(clock[2]) * 60 + int(clock[3])
+    return seconds * 1_000_000_000 + int((clock[4] or "0")[:9].ljust(9, "0"))
