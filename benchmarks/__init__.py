@@ -1,0 +1,1 @@
+"""Benchmarks of outlive beside the other durable-execution engines: ``python -m benchmarks``."""

@@ -1,0 +1,1 @@
+"""Small measurements of single building blocks: one gRPC call, one SQLite commit."""
