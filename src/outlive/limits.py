@@ -31,6 +31,8 @@ SEARCH_ATTRIBUTES_TOTAL_MAX: Final = 40 * KIB
 USER_METADATA_SUMMARY_MAX: Final = 400
 USER_METADATA_DETAILS_MAX: Final = 20_000
 FAIRNESS_KEY_MAX: Final = 64
+LINKS_MAX: Final = 10  # of one request
+LINK_SIZE_MAX: Final = 4_000
 TIMEOUT_MAX: Final = 100 * YEAR  # longer time-outs are cut to it
 
 # Polls ------------------------------------------------------------------------------------------

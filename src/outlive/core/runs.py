@@ -80,11 +80,13 @@ def open_run(
     origin: Origin,
     attributes: WorkflowExecutionStartedEventAttributes,
     *,
+    schedule: bool = True,
     dispatch: bool = True,
 ) -> Transition:
     """Begin a run. The transition's state is new; its effects are the run's own.
 
-    `dispatch=False` keeps the first workflow task from its queue, for a worker that is given it at once.
+    `schedule=False` leaves the first workflow task to what comes with the start, such as a signal.
+    `dispatch=False` keeps it from its queue, for a worker that is given it at once.
     The transition is left open for what comes with the start; call `finish` on it.
     """
     state = State(start=start_record(context, now, origin, attributes))
@@ -111,7 +113,7 @@ def open_run(
     if backoff > 0:
         state.info.first_task_at = now + backoff
         state.arm(state.info.first_task_at, DeadlineKind.FIRST_TASK)
-    else:
+    elif schedule:
         workflow_task.schedule(t, dispatch=dispatch)
     return t
 

@@ -33,7 +33,7 @@ T = TypeVar("T")
 class Run:
     """A loaded run: its state, the last of its events as bytes, and who waits for it."""
 
-    __slots__ = ("armed_at", "holds", "state", "tail", "tail_bytes", "tail_first", "uncommitted", "waiters")
+    __slots__ = ("armed_at", "commit", "holds", "state", "tail", "tail_bytes", "tail_first", "uncommitted", "waiters")
 
     def __init__(self, state: State) -> None:
         self.state = state
@@ -41,6 +41,7 @@ class Run:
         self.tail_first = 0
         self.tail_bytes = 0
         self.uncommitted = 0  # decisions handed to the writer and not yet durable
+        self.commit: asyncio.Future[None] | None = None  # of the last of them
         self.holds = 0  # queries, updates and the like that need the run loaded
         self.armed_at = 0  # the wake-up that the timer service knows of
         self.waiters: list[asyncio.Future[None]] = []  # for anything new in the history
@@ -90,8 +91,9 @@ class Runs:
         self._namespaces = namespaces
         self._loaded: OrderedDict[int, Run] = OrderedDict()
         self._current: dict[tuple[str, str], int] = {}  # of loaded runs: workflow id -> key of its last run
+        self._by_run_id: dict[str, int] = {}
         self._last_key = 0
-        self._new_id: Callable[[], str] = namespaces.new_id
+        self.new_id: Callable[[], str] = namespaces.new_id
         self.on_effect: Callable[[Run, Effect], None] = lambda run, effect: None
         self.on_wake_at: Callable[[Run], None] = lambda run: None
 
@@ -120,10 +122,10 @@ class Runs:
         if run is not None and run_id in ("", run.state.start.run_id):
             return run
         if run_id:
-            for candidate in self._uncommitted():
-                start = candidate.state.start
-                if start.run_id == run_id and start.workflow_id == workflow_id:
-                    return candidate
+            loaded = self._loaded.get(self._by_run_id.get(run_id, 0))
+            if loaded is not None:
+                start = loaded.state.start
+                return loaded if (start.namespace_id, start.workflow_id) == (namespace_id, workflow_id) else None
             found = self._storage.find(namespace_id, workflow_id, run_id)
         else:
             found = self._storage.current(namespace_id, workflow_id)
@@ -138,15 +140,13 @@ class Runs:
             raise NotFound(f"workflow not found for ID: {workflow_id}")
         return run
 
-    def _uncommitted(self) -> Iterator[Run]:
-        return (run for run in self._loaded.values() if run.uncommitted)
-
     def loaded(self) -> Iterator[Run]:
         return iter(self._loaded.values())
 
     def _add(self, run: Run) -> Run:
         self._loaded[run.key] = run
         start = run.state.start
+        self._by_run_id[start.run_id] = run.key
         name = (start.namespace_id, start.workflow_id)
         if self._current.get(name, 0) <= run.key and self._is_current(run):
             self._current[name] = run.key
@@ -175,6 +175,7 @@ class Runs:
     def _forget(self, run: Run) -> None:
         del self._loaded[run.key]
         start = run.state.start
+        del self._by_run_id[start.run_id]
         if self._current.get((start.namespace_id, start.workflow_id)) == run.key:
             del self._current[(start.namespace_id, start.workflow_id)]
 
@@ -205,7 +206,7 @@ class Runs:
         """What decisions in the namespace are given."""
         namespace = self._namespaces.by_id(namespace_id)
         return Context(
-            new_id=self._new_id,
+            new_id=self.new_id,
             new_key=self._next_key,
             limits=namespace.limits,
             retention=namespace.retention,
@@ -254,6 +255,7 @@ class Runs:
         """Have the run's changes in the next commit."""
         run.uncommitted += 1
         future = self._writer.submit((run.state,))
+        run.commit = future
         future.add_done_callback(lambda done: self._committed(run, done))
         return future
 
@@ -267,16 +269,16 @@ class Runs:
 
     async def committed(self, run: Run) -> None:
         """Wait until everything decided on the run so far is durable."""
-        if run.uncommitted:
-            await self._writer.submit((run.state,))
+        if run.uncommitted and run.commit is not None:
+            await asyncio.shield(run.commit)
 
-    def delete(self, run: Run) -> None:
+    def delete(self, run: Run) -> asyncio.Future[None]:
         """Forget the run altogether, with the next commit."""
         start = run.state.start
         run.wake_waiters()
         if run.key in self._loaded:
             self._forget(run)
-        self._writer.delete(run.key, start.namespace_id, start.run_id)
+        return self._writer.delete(run.key, start.namespace_id, start.run_id)
 
     def on_events(self, key: int, events: list[tuple[int, bytes]]) -> None:
         """The writer has encoded new events of the run."""
@@ -286,7 +288,7 @@ class Runs:
 
 
 def pending_of(state: State) -> bool:
-    """Whether a restart has to look at the run; see `Change.pending`."""
+    """Whether a restart has to look at the run."""
     return has_outstanding(state)
 
 

@@ -86,3 +86,10 @@ def decode(kind: type[Token], data: bytes) -> Token | None:
         return kind(*struct.unpack(kind.FORMAT, data[2:]))
     except struct.error:
         raise InvalidArgument("Error deserializing task token.") from None
+
+
+def namespace_of(data: bytes) -> str:
+    """The id of the namespace that a token is of. Raises InvalidArgument if it is none of ours."""
+    if len(data) < 18 or data[0] != _MAGIC:
+        raise InvalidArgument("Error deserializing task token.")
+    return str(uuid.UUID(bytes=data[2:18]))

@@ -11,25 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from outlive.core.state import Attributes, Info, Start, State
-from outlive.core.visibility import VisibilityRecord
-
-
-@dataclass(slots=True)
-class Change:
-    """What one execution changed since it was last written. Rows of `None` are deletions."""
-
-    key: int
-    new: Start | None  # the run's first write; it becomes its workflow id's current run
-    info: Info
-    wake_at: int  # State.wake_at
-    pending: bool  # has something to hand on after a restart: tasks to dispatch or effects to run
-    attributes: Attributes | None  # None: unchanged
-    events: list[tuple[int, bytes]]  # (event id, HistoryEvent)
-    tables: dict[str, list[tuple[int | str, Any]]]  # of state.TABLES: (key, row)
-    buffered: list[bytes] | None  # None: unchanged; else the whole buffer (HistoryEvent)
-    visibility: VisibilityRecord | None  # None: unchanged
-    delete: bool = False  # forget the run altogether (retention, deletion)
+from outlive.core.state import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +42,7 @@ class Recovery:
     """What a restart needs to go on."""
 
     last_key: int = 0
-    pending: list[int] = field(default_factory=list)  # runs with Change.pending set
+    pending: list[int] = field(default_factory=list)  # runs that owe effects
 
 
 class Storage(Protocol):
@@ -92,10 +74,6 @@ class Storage(Protocol):
 
     def namespaces(self) -> list[NamespaceRow]: ...
 
-    def put_namespace(self, row: NamespaceRow) -> None:
-        """Written with the next commit; see `commit`."""
-        ...
-
     async def read_visibility(self, operation: str, /, *args: Any, **kwargs: Any) -> Any:
         """Run `list` or `count` of the visibility store where it does not hold up the loop."""
         ...
@@ -110,6 +88,14 @@ class Writer(Protocol):
         Changes are taken from the state when the commit is made, so several transitions of one
         execution cost one write. The future fails with `StorageFailed` if the commit does.
         """
+        ...
+
+    def put_namespace(self, row: NamespaceRow) -> asyncio.Future[None]:
+        """Write a namespace with the next commit."""
+        ...
+
+    def delete(self, key: int, namespace_id: str, run_id: str) -> asyncio.Future[None]:
+        """Forget a run with everything it has, with the next commit."""
         ...
 
     async def flush(self) -> None:

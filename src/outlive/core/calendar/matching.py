@@ -11,7 +11,7 @@ from typing import Final
 from temporalio.api.schedule.v1 import StructuredCalendarSpec
 
 from outlive.core.calendar.fields import FIELD, values_of
-from outlive.core.calendar.zones import instant_of, local_time
+from outlive.core.calendar.zones import Clock, Date, instant_of, local_time
 
 _LAST_YEAR: Final = FIELD["year"].last
 _HOUR: Final = 3_600
@@ -63,28 +63,33 @@ class Calendar:
     def next_after(self, instant: int) -> int | None:
         """The first match after an instant, None if there is none up to the end of 2100.
 
-        Around a change of clocks: a clock that is skipped does not match. In an hour that clocks show
-        twice, each showing matches, provided that the zone's whole hours are two hours of time apart there.
+        Around changes of clocks it gives the times that Temporal gives, faults included: a clock that is
+        skipped does not match; an hour that is shown twice matches twice in America, while in Europe some
+        times between the two showings are passed over; and a day that begins with a skipped midnight counts
+        as the weekday before, west of Greenwich.
         """
         if not (self.months and self.days and self.weekdays and self.hours and self.minutes and self.seconds):
             return None
         start = local_time(self.zone, instant)
         repeated = local_time(self.zone, instant - _HOUR).hour == start.hour
-        for year, month, day in self._dates(start):
-            today = (year, month, day) == (start.year, start.month, start.day)
+        for date in self._dates(start):
+            today = date == (start.year, start.month, start.day)
             for hour in self.hours:
                 if today and hour < start.hour:
                     continue
                 if today and hour == start.hour:
                     clocks = self._clocks(start.minute, start.second + 1)
-                    found = self._in_hour(year, month, day, hour, clocks, second_pass=repeated)
+                    found = self._in_hour(date, hour, clocks, second_pass=repeated)
                 else:
-                    found = self._in_hour(year, month, day, hour, self._clocks(0, 0), second_pass=False)
+                    found = self._in_hour(date, hour, self._clocks(0, 0), second_pass=False)
                 if found is not None:
                     return found
+                if not self._is_weekday(date, (hour + 1, 0, 0)):
+                    break
         return None
 
-    def _dates(self, start: datetime) -> Iterator[tuple[int, int, int]]:
+    def _dates(self, start: datetime) -> Iterator[Date]:
+        first = (start.year, start.month, start.day)
         for year in range(start.year, _LAST_YEAR + 1):
             if self.years and year not in self.years:
                 continue
@@ -92,41 +97,35 @@ class Calendar:
                 if (year, month) < (start.year, start.month):
                     continue
                 for day in self.days:
-                    if (year, month, day) < (start.year, start.month, start.day):
+                    date = (year, month, day)
+                    if date < first or day > calendar.monthrange(year, month)[1]:
                         continue
-                    if day <= calendar.monthrange(year, month)[1] and self._is_weekday(
-                        year, month, day, start
-                    ):
-                        yield year, month, day
+                    clock = (start.hour, start.minute, start.second) if date == first else (0, 0, 0)
+                    if self._is_weekday(date, clock):
+                        yield date
 
-    def _is_weekday(self, year: int, month: int, day: int, start: datetime) -> bool:
+    def _is_weekday(self, date: Date, clock: Clock) -> bool:
+        """By the instant that a clock of that day stands for; so a skipped midnight is of the day before."""
         if len(self.weekdays) == 7:
             return True
-        return (calendar.weekday(year, month, day) + 1) % 7 in self.weekdays
+        return _weekday(local_time(self.zone, instant_of(self.zone, date, clock))) in self.weekdays
 
     def _in_hour(
-        self,
-        year: int,
-        month: int,
-        day: int,
-        hour: int,
-        clocks: Iterator[tuple[int, int]],
-        *,
-        second_pass: bool,
+        self, date: Date, hour: int, clocks: Iterator[tuple[int, int]], *, second_pass: bool
     ) -> int | None:
         """The first match among some clocks (minute, second) of an hour, or in its second showing."""
         for minute, second in clocks:
-            instant = instant_of(self.zone, year, month, day, hour, minute, second)
+            instant = instant_of(self.zone, date, (hour, minute, second))
             if local_time(self.zone, instant).hour != hour:
                 return None  # the hour is skipped
             return instant + _HOUR if second_pass else instant
         if second_pass:
             return None
-        whole = instant_of(self.zone, year, month, day, hour, 0, 0)
-        following = instant_of(self.zone, year, month, day, hour + 1, 0, 0)
+        whole = instant_of(self.zone, date, (hour, 0, 0))
+        following = instant_of(self.zone, date, (hour + 1, 0, 0))
         if following - whole <= _HOUR:
             return None
-        return self._in_hour(year, month, day, hour, self._clocks(0, 0), second_pass=True)
+        return self._in_hour(date, hour, self._clocks(0, 0), second_pass=True)
 
     def _clocks(self, minute: int, second: int) -> Iterator[tuple[int, int]]:
         """Matching minutes and seconds of an hour, from one on."""

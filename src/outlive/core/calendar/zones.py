@@ -16,6 +16,10 @@ _UTC_NAMES: Final = ("", "UTC", "Local")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+Date = tuple[int, int, int]  # year, month, day
+Clock = tuple[int, int, int]  # hour, minute, second
+
+
 class UnknownZone(Exception):
     """There is no such time zone, or its data is malformed; the argument says which, in words."""
 
@@ -47,16 +51,16 @@ def local_time(zone: tzinfo, instant: int) -> datetime:
     return (_EPOCH + timedelta(seconds=instant)).astimezone(zone)
 
 
-def instant_of(zone: tzinfo, year: int, month: int, day: int, hour: int, minute: int, second: int) -> int:
-    """The instant of a local date and clock.
+def instant_of(zone: tzinfo, date: Date, clock: Clock) -> int:
+    """The instant of a local date and clock; an hour 24 is the first of the next day.
 
     A clock that clocks skip (spring) is the instant before the change plus the difference; of one that they
     show twice (autumn) it is the one that comes out when the offset is looked up at that clock as if it were
     UTC: the first in the Americas, the second in Europe. Temporal's schedules do so, and people have come to
     rely on the instants.
     """
-    clock = calendar.timegm((year, month, day, hour, minute, second))
-    return clock - _offset(zone, clock - _offset(zone, clock))
+    shown = calendar.timegm((*date, *clock))
+    return shown - _offset(zone, shown - _offset(zone, shown))
 
 
 def _offset(zone: tzinfo, instant: int) -> int:

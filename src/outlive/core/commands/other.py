@@ -33,7 +33,7 @@ from outlive.core.commands.base import (
 )
 from outlive.core.cron import parse_cron
 from outlive.core.effects import SendCancel, SendSignal, StartChild
-from outlive.core.proto import duration, ns_of
+from outlive.core.proto import duration
 from outlive.core.state import Child, Outgoing
 from outlive.errors import InvalidArgument
 from outlive.limits import WORKFLOW_TASK_TIMEOUT_DEFAULT, WORKFLOW_TASK_TIMEOUT_MAX

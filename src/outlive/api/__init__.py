@@ -1,0 +1,1 @@
+"""The protocol's edge: gRPC in, checked requests to the engine, answers and errors out."""

@@ -1,0 +1,9 @@
+"""Checks of requests at the edge: pure functions that raise, or fill in what the request leaves out.
+
+The words are the protocol's own where clients or people know them. A check never reads a state.
+"""
+
+from outlive.api.validation import executions, lists, starts, tasks
+from outlive.api.validation.common import Scope
+
+__all__ = ["Scope", "executions", "lists", "starts", "tasks"]

@@ -1,0 +1,115 @@
+"""What many requests have in common: namespaces, ids, executions, queues, links."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from google.protobuf.duration_pb2 import Duration
+from temporalio.api.common.v1 import Link, Payloads, WorkflowExecution
+from temporalio.api.enums.v1 import NamespaceState, TaskQueueKind
+from temporalio.api.taskqueue.v1 import TaskQueue
+
+from outlive.engine.calls import Call
+from outlive.engine.namespaces import Namespace, Namespaces
+from outlive.errors import InvalidArgument, NamespaceNotFound
+from outlive.limits import ID_LENGTH_MAX, LINK_SIZE_MAX, LINKS_MAX
+
+UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_RESERVED_QUEUE = "/_sys/"
+_INTERNAL_QUEUE = "temporal-sys-per-ns-tq"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a check is given besides the request."""
+
+    namespace: Namespace
+    call: Call
+    now: int
+    new_id: Callable[[], str]
+
+
+def length(text: str) -> int:
+    return len(text.encode())
+
+
+def check_id(name: str, text: str) -> None:
+    """Raises if a name is longer than any may be."""
+    if length(text) > ID_LENGTH_MAX:
+        raise InvalidArgument(f"{name} length exceeds limit.")
+
+
+def checked_namespace(namespaces: Namespaces, name: str) -> Namespace:
+    """The named namespace, if requests may use it."""
+    if not name:
+        raise InvalidArgument("Namespace is empty.")
+    check_id("Namespace", name)
+    namespace = namespaces.get(name)
+    if namespace.state == NamespaceState.NAMESPACE_STATE_DELETED:
+        raise NamespaceNotFound(name)
+    return namespace
+
+
+def check_execution(execution: WorkflowExecution, present: bool) -> None:
+    """A request's execution: an id, and a run id that is one."""
+    if not present:
+        raise InvalidArgument("Execution is not set on request.")
+    if not execution.workflow_id:
+        raise InvalidArgument("WorkflowId is not set on request.")
+    if execution.run_id and not UUID.fullmatch(execution.run_id):
+        raise InvalidArgument("Invalid RunId.")
+
+
+def check_queue(queue: TaskQueue, present: bool) -> None:
+    """A task queue that clients and workers may use."""
+    if not present:
+        raise InvalidArgument("taskQueue is not set")
+    if not queue.name:
+        raise InvalidArgument("missing task queue name")
+    if length(queue.name) > ID_LENGTH_MAX:
+        raise InvalidArgument("taskQueue length exceeds limit")
+    if queue.kind != TaskQueueKind.TASK_QUEUE_KIND_STICKY:
+        if queue.name.startswith(_RESERVED_QUEUE):
+            raise InvalidArgument("task queue name cannot start with reserved prefix /_sys/")
+        if queue.name == _INTERNAL_QUEUE:
+            raise InvalidArgument(f"cannot use internal per-namespace task queue:{queue.name}")
+
+
+def check_payloads(payloads: Payloads, scope: Scope) -> None:
+    if payloads.ByteSize() >= scope.namespace.limits.payload_size_max:
+        raise InvalidArgument("Blob data size exceeds limit.")
+
+
+def duration_problem(value: Duration) -> str | None:
+    """What is wrong with a span of time."""
+    if value.seconds > 0 > value.nanos or value.seconds < 0 < value.nanos:
+        return "duration has seconds and nanos with different signs"
+    if value.seconds < 0 or value.nanos < 0:
+        return "negative duration"
+    return None
+
+
+def check_links(links: Sequence[Link]) -> None:
+    """Links are few, small, and whole."""
+    if len(links) > LINKS_MAX:
+        raise InvalidArgument(f"cannot attach more than {LINKS_MAX} links per request, got {len(links)}")
+    for link in links:
+        if link.ByteSize() > LINK_SIZE_MAX:
+            raise InvalidArgument(f"link exceeds allowed size of {LINK_SIZE_MAX}, got {link.ByteSize()}")
+        kind = link.WhichOneof("variant")
+        if kind is None:
+            raise InvalidArgument("unsupported link variant")
+        if kind == "workflow_event":
+            _check_event_link(link.workflow_event)
+
+
+def _check_event_link(link: Link.WorkflowEvent) -> None:
+    for name, value in (("namespace", link.namespace), ("workflow ID", link.workflow_id), ("run ID", link.run_id)):
+        if not value:
+            raise InvalidArgument(f"workflow event link must not have an empty {name} field")
+    if link.event_ref.event_id and not link.event_ref.event_type:
+        raise InvalidArgument(
+            "workflow event link ref cannot have an unspecified event type and a non-zero event ID"
+        )

@@ -1,0 +1,204 @@
+"""StartWorkflowExecution and SignalWithStartWorkflowExecution."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from google.protobuf.message import Message
+from temporalio.api.common.v1 import Callback, Priority, RetryPolicy
+from temporalio.api.enums.v1 import NamespaceState, WorkflowIdConflictPolicy, WorkflowIdReusePolicy
+from temporalio.api.errordetails.v1 import NamespaceInvalidStateFailure
+
+from outlive.api.validation.common import (
+    Scope,
+    check_id,
+    check_links,
+    check_payloads,
+    check_queue,
+    duration_problem,
+    length,
+)
+from outlive.engine import checks
+from outlive.errors import FailedPrecondition, InvalidArgument, Unimplemented
+from outlive.limits import (
+    FAIRNESS_KEY_MAX,
+    ID_LENGTH_MAX,
+    SECOND,
+    TIMEOUT_MAX,
+    WORKFLOW_TASK_TIMEOUT_DEFAULT,
+    WORKFLOW_TASK_TIMEOUT_MAX,
+)
+
+Reuse = WorkflowIdReusePolicy
+Conflict = WorkflowIdConflictPolicy
+_TIMEOUTS = ("workflow_execution_timeout", "workflow_run_timeout", "workflow_task_timeout")
+_TIMEOUT_TYPES = ("StartToClose", "ScheduleToStart", "ScheduleToClose", "Heartbeat")
+
+
+def start(request: Any, scope: Scope) -> None:
+    """StartWorkflowExecution."""
+    _common(request, scope)
+    _check_callbacks(request)
+    _check_policies(request)
+    if request.on_conflict_options.attach_completion_callbacks and not request.on_conflict_options.attach_request_id:
+        raise InvalidArgument("attaching request ID is required for attaching completion callbacks")
+
+
+def signal_with_start(request: Any, scope: Scope) -> None:
+    """SignalWithStartWorkflowExecution."""
+    if not request.workflow_id:
+        raise InvalidArgument("WorkflowId is not set on request.")
+    if not request.signal_name:
+        raise InvalidArgument("SignalName is not set on request.")
+    check_id("SignalName", request.signal_name)
+    _common(request, scope)
+    if request.workflow_id_conflict_policy == Conflict.WORKFLOW_ID_CONFLICT_POLICY_FAIL:
+        raise InvalidArgument(
+            "Invalid WorkflowIDConflictPolicy: WORKFLOW_ID_CONFLICT_POLICY_FAIL is not supported for this operation."
+        )
+    _check_policies(request)
+    check_payloads(request.signal_input, scope)
+
+
+def _common(request: Any, scope: Scope) -> None:
+    """What both have, in the order in which the protocol's own server names faults; then the defaults."""
+    if scope.namespace.state != NamespaceState.NAMESPACE_STATE_REGISTERED:
+        state = NamespaceState.Name(scope.namespace.state).removeprefix("NAMESPACE_STATE_").title()  # type: ignore[arg-type]
+        raise FailedPrecondition(
+            f"Namespace has invalid state: {state}. Must be Registered.",
+            NamespaceInvalidStateFailure(
+                namespace=scope.namespace.name,
+                state=scope.namespace.state,  # type: ignore[arg-type]
+                allowed_states=[NamespaceState.NAMESPACE_STATE_REGISTERED],
+            ),
+        )
+    if not request.workflow_id:
+        raise InvalidArgument("WorkflowId is not set on request.")
+    if length(request.workflow_id) > ID_LENGTH_MAX:
+        size = length(request.workflow_id)
+        raise InvalidArgument(f"WorkflowId exceeds maximum allowed length ({size}/{ID_LENGTH_MAX})")
+    if not request.workflow_type.name:
+        raise InvalidArgument("WorkflowType is not set on request.")
+    check_id("WorkflowType", request.workflow_type.name)
+    check_queue(request.task_queue, request.HasField("task_queue"))
+    _check_times(request)
+    if request.HasField("retry_policy"):
+        _check_retry(request.retry_policy)
+    if request.cron_schedule:
+        if request.HasField("workflow_start_delay"):
+            raise InvalidArgument("CronSchedule and WorkflowStartDelay may not be used together.")
+        checks.check_cron(request.cron_schedule)
+    check_id("RequestId", request.request_id)
+    _check_priority(request.priority)
+    check_links(request.links)
+    check_payloads(request.input, scope)
+    if request.memo.ByteSize() >= scope.namespace.limits.memo_size_max:
+        raise InvalidArgument("Memo size exceeds limit.")
+    if request.HasField("search_attributes"):
+        request.search_attributes.CopyFrom(checks.checked_attributes(request.search_attributes, scope.namespace))
+    _fill_in(request, scope)
+
+
+def _check_times(request: Any) -> None:
+    names = {
+        "workflow_execution_timeout": "WorkflowExecutionTimeoutSeconds",
+        "workflow_run_timeout": "WorkflowRunTimeoutSeconds",
+        "workflow_task_timeout": "WorkflowTaskTimeoutSeconds",
+        "workflow_start_delay": "WorkflowStartDelaySeconds",
+    }
+    for field, name in names.items():
+        problem = duration_problem(getattr(request, field))
+        if problem:
+            raise InvalidArgument(f"An invalid {name} is set on request. cause: {problem}")
+
+
+def _check_retry(policy: RetryPolicy) -> None:
+    for name, value in (("InitialInterval", policy.initial_interval), ("MaximumInterval", policy.maximum_interval)):
+        problem = duration_problem(value)
+        if problem and policy.maximum_attempts != 1:
+            raise InvalidArgument(f"invalid {name} set on retry policy: {problem}")
+    problem = checks.retry_problem(policy)
+    if problem:
+        raise InvalidArgument(problem)
+    for kind in policy.non_retryable_error_types:
+        name = kind.removeprefix("TemporalTimeout:")
+        if name != kind and name not in _TIMEOUT_TYPES:
+            raise InvalidArgument(f"Invalid timeout type value: {name}.")
+
+
+def _check_priority(priority: Priority) -> None:
+    if priority.priority_key < 0:
+        raise InvalidArgument("priority key can't be negative")
+    if length(priority.fairness_key) > FAIRNESS_KEY_MAX:
+        raise InvalidArgument("fairness key length exceeds limit")
+    if priority.fairness_weight < 0 or math.isnan(priority.fairness_weight):
+        raise InvalidArgument("must be greater than zero")
+
+
+def _check_policies(request: Any) -> None:
+    reuse, conflict = request.workflow_id_reuse_policy, request.workflow_id_conflict_policy
+    if conflict and reuse == Reuse.WORKFLOW_ID_REUSE_POLICY_TERMINATE_IF_RUNNING:
+        raise InvalidArgument(
+            "Invalid WorkflowIDReusePolicy: WORKFLOW_ID_REUSE_POLICY_TERMINATE_IF_RUNNING cannot be used together "
+            "with a WorkflowIDConflictPolicy"
+        )
+    replaces = conflict == Conflict.WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING
+    if replaces and reuse == Reuse.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE:
+        raise InvalidArgument(
+            "Invalid WorkflowIDReusePolicy: WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE cannot be used together "
+            "with WorkflowIdConflictPolicy WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING"
+        )
+
+
+def _check_callbacks(request: Any) -> None:
+    """Completion callbacks: none may be called yet, since no address is allowed."""
+    for callback in request.completion_callbacks:
+        _check_callback(callback)
+
+
+def _check_callback(callback: Callback) -> None:
+    kind = callback.WhichOneof("variant")
+    if kind is None:
+        raise Unimplemented("unknown callback variant: <nil>")
+    if kind != "nexus":
+        raise InvalidArgument("unsupported callback variant: only nexus callbacks can be attached")
+    url = callback.nexus.url
+    if length(url) > ID_LENGTH_MAX:
+        raise InvalidArgument(f"invalid url: url length longer than max length allowed of {ID_LENGTH_MAX}")
+    scheme, _, rest = url.partition("://")
+    if scheme not in ("http", "https"):
+        raise InvalidArgument(f"invalid url: unknown scheme: {url}")
+    if not rest.partition("/")[0]:
+        raise InvalidArgument("invalid url: missing host")
+    raise InvalidArgument(f"invalid url: url does not match any configured callback address: {url}")
+
+
+def _fill_in(request: Any, scope: Scope) -> None:
+    """The defaults of times and policies."""
+    if not request.request_id:
+        request.request_id = scope.new_id()
+    if not request.workflow_id_reuse_policy:
+        request.workflow_id_reuse_policy = Reuse.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE
+    if request.HasField("retry_policy"):
+        request.retry_policy.CopyFrom(checks.retry_defaults(request.retry_policy))
+    execution, run, task = (_ns(request, name) for name in _TIMEOUTS)
+    if execution:
+        run = min(run or execution, execution)
+    task = min(task or WORKFLOW_TASK_TIMEOUT_DEFAULT, WORKFLOW_TASK_TIMEOUT_MAX)
+    if run:
+        task = min(task, run)
+    for name, value in zip(_TIMEOUTS, (execution, run, task), strict=True):
+        if value:
+            _set_ns(getattr(request, name), value)
+        else:
+            request.ClearField(name)
+
+
+def _ns(request: Message, name: str) -> int:
+    value = getattr(request, name)
+    return min(int(value.seconds) * SECOND + int(value.nanos), TIMEOUT_MAX)
+
+
+def _set_ns(target: Any, value: int) -> None:
+    target.seconds, target.nanos = divmod(value, SECOND)

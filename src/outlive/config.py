@@ -1,0 +1,24 @@
+"""How a server is set up. Pure data: nothing here opens, reads or listens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class ServerConfig:
+    """Settings of one server."""
+
+    ip: str = "127.0.0.1"
+    port: int = 7233  # 0 picks a free one
+    ui_port: int | None = None  # None: no web pages
+    ui_ip: str = "127.0.0.1"
+    ui_public_path: str = ""
+    http_port: int | None = None
+    database: Path | None = None  # None: in memory
+    namespaces: tuple[str, ...] = ()  # besides "default"
+    search_attributes: Mapping[str, str] = field(default_factory=dict)  # name -> type name
+    dynamic_config: Mapping[str, object] = field(default_factory=dict)
+    sqlite_pragmas: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,61 @@
+"""The engine: its parts put together, started and stopped."""
+
+from __future__ import annotations
+
+from outlive.clock import Clock
+from outlive.core.effects import Effect
+from outlive.core.waking import wake
+from outlive.engine.activity_tasks import ActivityTasks
+from outlive.engine.descriptions import Descriptions
+from outlive.engine.effects import Effects
+from outlive.engine.histories import Histories
+from outlive.engine.lifecycle import Lifecycle
+from outlive.engine.matching import Matching
+from outlive.engine.namespaces import Namespaces
+from outlive.engine.queries import Queries
+from outlive.engine.runs import Run, Runs
+from outlive.engine.starts import Starts
+from outlive.engine.timers import Timers
+from outlive.engine.workflow_tasks import WorkflowTasks
+from outlive.store.port import Storage, Writer
+
+
+class Engine:
+    """Every part of the engine, by name. The parts' coroutines are the RPCs."""
+
+    def __init__(self, storage: Storage, writer: Writer, clock: Clock, namespaces: Namespaces) -> None:
+        self.namespaces = namespaces
+        self.matching = Matching(clock)
+        self.runs = Runs(storage, writer, clock, namespaces)
+        self.effects = Effects(self.runs, self.matching, clock)
+        self.queries = Queries(self.runs, self.matching, clock)
+        self.activity_tasks = ActivityTasks(self.runs, self.matching, clock)
+        self.workflow_tasks = WorkflowTasks(self.runs, self.matching, clock, self.queries, self.activity_tasks)
+        self.starts = Starts(self.runs, clock, self.workflow_tasks)
+        self.lifecycle = Lifecycle(self.runs)
+        self.histories = Histories(self.runs, storage, clock)
+        self.descriptions = Descriptions(self.runs, self.matching, storage, clock)
+        self._timers = Timers(storage, clock, self.runs, self._due)
+        self._storage = storage
+        self.runs.on_effect = self._effect
+        self.runs.on_wake_at = self._timers.changed
+        self.effects.on_closed = self.queries.closed
+
+    def begin(self) -> None:
+        """Take up what the store holds: owed effects, and wake-ups."""
+        recovery = self._storage.recovery()
+        self.runs.begin(recovery.last_key)
+        self.effects.recover(recovery.pending)
+        self._timers.begin()
+
+    def stop(self) -> None:
+        """Let waiting polls go, and no more timers fire."""
+        self._timers.stop()
+        self.matching.close()
+
+    def _effect(self, run: Run, effect: Effect) -> None:
+        self.effects.take(run, effect)
+
+    def _due(self, run: Run) -> None:
+        if self.runs.decide(run, wake):
+            self.runs.delete(run)

@@ -1,0 +1,152 @@
+"""Namespaces: loaded from the store, kept in memory, written through."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from temporalio.api.enums.v1 import IndexedValueType, NamespaceState
+from temporalio.api.errordetails.v1 import NamespaceAlreadyExistsFailure
+
+from outlive.core.visibility import PREDEFINED_ATTRIBUTES, SYSTEM_ATTRIBUTES, TYPE_NAMES, AttributeTypes
+from outlive.errors import AlreadyExists, InvalidArgument, NamespaceNotFound, NotFound
+from outlive.limits import RETENTION_DEFAULT, ExecutionLimits
+from outlive.store.port import NamespaceRow, Storage, Writer
+
+REGISTERED: Final = NamespaceState.NAMESPACE_STATE_REGISTERED
+TYPES_BY_NAME: Final[Mapping[str, IndexedValueType.ValueType]] = {
+    name: IndexedValueType.ValueType(number) for number, name in TYPE_NAMES.items()
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """A namespace as it is now."""
+
+    id: str
+    name: str
+    state: int = REGISTERED
+    description: str = ""
+    owner_email: str = ""
+    retention: int = RETENTION_DEFAULT  # nanoseconds
+    data: Mapping[str, str] = field(default_factory=dict)  # the owner's own
+    custom_attributes: AttributeTypes = field(default_factory=dict)
+    attribute_types: AttributeTypes = field(default_factory=dict)  # system, predefined and custom
+    limits: ExecutionLimits = ExecutionLimits()
+
+
+class Namespaces:
+    """The namespaces by name and by id."""
+
+    def __init__(
+        self, storage: Storage, writer: Writer, new_id: Callable[[], str], limits: ExecutionLimits | None = None
+    ) -> None:
+        self._writer = writer
+        self.new_id = new_id
+        self._limits = limits or ExecutionLimits()
+        self._by_name: dict[str, Namespace] = {}
+        self._by_id: dict[str, Namespace] = {}
+        for row in storage.namespaces():
+            self._keep(self._from_row(row))
+
+    def _from_row(self, row: NamespaceRow) -> Namespace:
+        custom = {name: TYPES_BY_NAME[kind] for name, kind in json.loads(row.search_attributes).items()}
+        return self._completed(
+            Namespace(
+                id=row.namespace_id,
+                name=row.name,
+                state=row.state,
+                description=row.description,
+                owner_email=row.owner_email,
+                retention=row.retention,
+                data=json.loads(row.data),
+                custom_attributes=custom,
+            )
+        )
+
+    def _completed(self, namespace: Namespace) -> Namespace:
+        types = {**SYSTEM_ATTRIBUTES, **PREDEFINED_ATTRIBUTES, **namespace.custom_attributes}
+        return replace(namespace, attribute_types=types, limits=self._limits)
+
+    def _keep(self, namespace: Namespace) -> None:
+        self._by_name[namespace.name] = namespace
+        self._by_id[namespace.id] = namespace
+
+    # -- reading
+
+    def get(self, name: str) -> Namespace:
+        """By name. Raises NamespaceNotFound."""
+        namespace = self._by_name.get(name)
+        if namespace is None:
+            raise NamespaceNotFound(name)
+        return namespace
+
+    def by_id(self, namespace_id: str) -> Namespace:
+        """By id. Raises NamespaceNotFound."""
+        namespace = self._by_id.get(namespace_id)
+        if namespace is None:
+            raise NamespaceNotFound(namespace_id)
+        return namespace
+
+    def id_of(self, name: str) -> str:
+        """The id of the named one. Raises NamespaceNotFound."""
+        return self.get(name).id
+
+    def all(self) -> list[Namespace]:
+        """Every namespace, by name."""
+        return [self._by_name[name] for name in sorted(self._by_name)]
+
+    # -- writing
+
+    def put(self, namespace: Namespace) -> Namespace:
+        """Keep a new or changed namespace; `committed` waits until it is durable."""
+        namespace = self._completed(namespace)
+        self._keep(namespace)
+        self._writer.put_namespace(
+            NamespaceRow(
+                namespace_id=namespace.id,
+                name=namespace.name,
+                state=namespace.state,
+                description=namespace.description,
+                owner_email=namespace.owner_email,
+                retention=namespace.retention,
+                data=json.dumps(dict(namespace.data)),
+                search_attributes=json.dumps({n: TYPE_NAMES[k] for n, k in namespace.custom_attributes.items()}),
+            )
+        )
+        return namespace
+
+    async def committed(self) -> None:
+        await self._writer.flush()
+
+    def register(self, namespace: Namespace) -> Namespace:
+        """Add one. Raises AlreadyExists."""
+        if namespace.name in self._by_name:
+            raise AlreadyExists("Namespace already exists.", NamespaceAlreadyExistsFailure())
+        return self.put(namespace)
+
+    def ensure(self, name: str, custom: AttributeTypes) -> Namespace:
+        """The named one, made if need be, with at least these search attributes."""
+        namespace = self._by_name.get(name) or Namespace(self.new_id(), name)
+        return self.put(replace(namespace, custom_attributes={**namespace.custom_attributes, **custom}))
+
+    def add_attributes(self, name: str, new: AttributeTypes) -> Namespace:
+        """Add custom search attributes. Raises InvalidArgument for a name taken with another type."""
+        namespace = self.get(name)
+        for attribute in new:
+            if attribute in SYSTEM_ATTRIBUTES or attribute in PREDEFINED_ATTRIBUTES:
+                raise InvalidArgument(f"Search attribute {attribute} is reserved by system.")
+        return self.put(replace(namespace, custom_attributes={**namespace.custom_attributes, **new}))
+
+    def remove_attributes(self, name: str, names: list[str]) -> Namespace:
+        """Remove custom search attributes. Raises NotFound for one that is not there."""
+        namespace = self.get(name)
+        for attribute in names:
+            if attribute in SYSTEM_ATTRIBUTES or attribute in PREDEFINED_ATTRIBUTES:
+                raise InvalidArgument(f"Unable to remove non-custom search attributes: {attribute}")
+            if attribute not in namespace.custom_attributes:
+                raise NotFound(f"Search attribute {attribute} doesn't exist.")
+        kept = {n: k for n, k in namespace.custom_attributes.items() if n not in names}
+        return self.put(replace(namespace, custom_attributes=kept))

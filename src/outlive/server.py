@@ -1,0 +1,93 @@
+"""The composition root: the only place that names the adapters and puts them together."""
+
+from __future__ import annotations
+
+import asyncio
+
+from outlive.api.grpc_server import GrpcServer
+from outlive.api.services import handlers
+from outlive.clock import Clock, SystemClock, new_id
+from outlive.config import ServerConfig
+from outlive.core.state import State
+from outlive.core.visibility import VisibilityRecord
+from outlive.engine.descriptions import record_of
+from outlive.engine.dynamic_config import execution_limits
+from outlive.engine.engine import Engine
+from outlive.engine.namespaces import TYPES_BY_NAME, Namespaces
+from outlive.engine.runs import pending_of
+from outlive.errors import StartupError
+from outlive.store.sqlite import SqliteStore
+from outlive.store.writer import GroupWriter
+
+
+class Server:
+    """An outlive server: `start`, `stop`, and `wait_failed` for a disk that fails under it."""
+
+    def __init__(self, config: ServerConfig, clock: Clock | None = None) -> None:
+        self.config = config
+        self.port = config.port
+        self._clock = clock or SystemClock()
+        self._failed: asyncio.Future[BaseException] | None = None
+        self._store: SqliteStore | None = None
+        self._writer: GroupWriter | None = None
+        self._engine: Engine | None = None
+        self._grpc: GrpcServer | None = None
+
+    async def start(self) -> None:
+        """Open the store and listen. Raises StartupError with a sentence for people."""
+        self._failed = asyncio.get_running_loop().create_future()
+        self._store = SqliteStore(self.config.database, self.config.sqlite_pragmas)
+        try:
+            await self._start_on(self._store)
+        except BaseException:
+            self._store.close()
+            raise
+
+    async def _start_on(self, store: SqliteStore) -> None:
+        writer = GroupWriter(
+            store, visibility_of=self._visibility_of, pending_of=pending_of, on_failure=self._fail
+        )
+        self._writer = writer
+        limits = execution_limits(self.config.dynamic_config)
+        namespaces = Namespaces(store, writer, new_id, limits)
+        attributes = {}
+        for name, kind in self.config.search_attributes.items():
+            if kind not in TYPES_BY_NAME:
+                known = ", ".join(TYPES_BY_NAME)
+                raise StartupError(f"search attribute {name} has the unknown type {kind}: use one of {known}.")
+            attributes[name] = TYPES_BY_NAME[kind]
+        for name in dict.fromkeys(("default", *self.config.namespaces)):
+            namespaces.ensure(name, attributes)
+        await writer.flush()
+        engine = Engine(store, writer, self._clock, namespaces)
+        writer.on_events = engine.runs.on_events
+        self._engine = engine
+        self._grpc = GrpcServer(handlers(engine, self._clock), self._clock, self.config.ip, self.config.port)
+        await self._grpc.start()
+        self.port = self._grpc.port
+        engine.begin()
+
+    def _visibility_of(self, state: State) -> VisibilityRecord:
+        assert self._engine is not None
+        namespace = self._engine.namespaces.by_id(state.start.namespace_id)
+        return record_of(state, namespace.attribute_types)
+
+    def _fail(self, error: BaseException) -> None:
+        if self._failed is not None and not self._failed.done():
+            self._failed.set_result(error)
+
+    async def wait_failed(self) -> BaseException:
+        """Wait until the server cannot go on, and say why."""
+        assert self._failed is not None, "the server has not been started"
+        return await asyncio.shield(self._failed)
+
+    async def stop(self, grace_s: float = 4.0) -> None:
+        """Let calls under way end, write what is waiting, and let the file go."""
+        if self._engine is not None:
+            self._engine.stop()
+        if self._grpc is not None:
+            await self._grpc.stop(grace_s)
+        if self._writer is not None:
+            await self._writer.close()
+        if self._store is not None:
+            self._store.close()

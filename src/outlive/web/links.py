@@ -1,0 +1,63 @@
+"""Addresses of pages, below the base path. The one place that knows what they look like."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, urlencode
+
+from outlive.web.views.groups import RunLink
+from outlive.web.views.history import HistoryWindow
+from outlive.web.views.runs import RunsQuery
+from outlive.web.views.status import Status
+
+
+def _segment(text: str) -> str:
+    return quote(text, safe="")
+
+
+class Links:
+    """``base`` is the path that the pages live below, with no slash at its end; ``version`` is the files'."""
+
+    def __init__(self, base: str, version: str) -> None:
+        self.base = base
+        self.version = version
+
+    def home(self) -> str:
+        """The first page."""
+        return f"{self.base}/"
+
+    def namespaces(self) -> str:
+        """The list of namespaces."""
+        return f"{self.base}/namespaces"
+
+    def static(self, name: str) -> str:
+        """A file of ours; its address changes with the content of any, so that it is cached for good."""
+        return f"{self.base}/static/{self.version}/{name}"
+
+    def runs(self, query: RunsQuery, *, live: bool = False) -> str:
+        """A list of runs, or the stream that keeps it fresh."""
+        path = f"{self.base}/namespaces/{_segment(query.namespace)}/workflows{'.live' if live else ''}"
+        asked = {"query": query.filter, "status": query.status or "", "page": query.page}
+        given = {name: value for name, value in asked.items() if value}
+        return f"{path}?{urlencode(given)}" if given else path
+
+    def search(self, namespace: str, filter: str = "", status: Status | None = None) -> str:
+        """The list of runs of a filter."""
+        return self.runs(RunsQuery(namespace, filter, status))
+
+    def run(self, link: RunLink) -> str:
+        """One run's page; the latest run's where no run is named."""
+        path = f"{self.base}/namespaces/{_segment(link.namespace)}/workflows/{_segment(link.workflow_id)}"
+        return f"{path}/{_segment(link.run_id)}" if link.run_id else path
+
+    def history(self, link: RunLink, first: int) -> str:
+        """One run's page with its history listed from an event on."""
+        return f"{self.run(link)}?from={first}#history" if first > 1 else f"{self.run(link)}#history"
+
+    def run_live(self, link: RunLink, window: HistoryWindow) -> str:
+        """The stream that keeps a run's page fresh, adding events where the page lists the newest."""
+        follow = 0 if window.next else 1
+        return f"{self.run(link)}/live?first={window.first}&last={window.last}&follow={follow}"
+
+    def history_json(self, link: RunLink) -> str:
+        """The whole history, in the JSON form that SDKs replay."""
+        return f"{self.run(link)}/history.json"

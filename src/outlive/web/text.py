@@ -1,0 +1,52 @@
+"""Text that others wrote, made safe to look at: escaped, and with nothing in it that hides or turns around."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+from markupsafe import Markup, escape
+
+# Characters that show nothing and change what is shown: controls (ANSI escapes begin with one), marks that
+# turn the direction of text around, and separators that fake a line.
+_HIDDEN: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+_TOKEN: Final = re.compile(
+    r'(?P<key>"(?:[^"\\]|\\.)*")(?=\s*:)|(?P<string>"(?:[^"\\]|\\.)*"?)'
+    r"|(?P<number>-?\b\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\b)|(?P<word>\b(?:true|false|null)\b)"
+)
+
+
+def visible(text: str) -> Markup:
+    """The text, escaped, with every hidden character shown as a marked name: ``ESC``, ``U+202E``."""
+    return _join(text, _HIDDEN, lambda found: _hidden(found.group()))
+
+
+def json_markup(text: str) -> Markup:
+    """JSON text, escaped, its keys, strings, numbers and words marked for colour."""
+    return _join(text, _TOKEN, lambda found: _token(found.lastgroup or "string", found.group()))
+
+
+def _hidden(character: str) -> Markup:
+    code = ord(character)
+    name = chr(0x2400 + code) if code < 0x20 else f"U+{code:04X}"
+    title = unicodedata.name(character, f"control character U+{code:04X}")
+    return Markup('<span class="hidden-char" title="{}">{}</span>').format(title, name)
+
+
+def _token(kind: str, text: str) -> Markup:
+    return Markup('<span class="j-{}">{}</span>').format(kind, visible(text))
+
+
+def _join(text: str, pattern: re.Pattern[str], replace: object) -> Markup:
+    assert callable(replace)
+    parts: list[Markup] = []
+    at = 0
+    for found in pattern.finditer(text):
+        plain = text[at : found.start()]
+        parts.append(escape(plain) if pattern is _HIDDEN else visible(plain))
+        parts.append(replace(found))
+        at = found.end()
+    rest = text[at:]
+    parts.append(escape(rest) if pattern is _HIDDEN else visible(rest))
+    return Markup("").join(parts)
