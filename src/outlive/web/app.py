@@ -166,9 +166,6 @@ class Pages:
         params = request.path_params
         namespace = params.get("namespace", self._client.namespace)
         workflow_id = params.get("workflow_id", "")
-        filter = (
-            f"WorkflowId = '{workflow_id}'" if "'" not in workflow_id else f'WorkflowId = "{workflow_id}"'
-        )
         asked = Asked(
             address=self._client.address,
             namespace=namespace,
@@ -216,7 +213,7 @@ def _stream(content: AsyncIterator[str]) -> Response:
 
 
 class _Headers:
-    """Adds the security headers, which forbid all that these pages never need, to what has none of its own."""
+    """Adds the security headers, which forbid what these pages never need, where there are none yet."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -31,8 +31,8 @@ def download(payload: Payload) -> Response:
 
 
 async def history_json(client: WorkflowServiceClient, link: RunLink) -> Response:
-    """The history in protobuf's JSON, page by page: ``{"events": [...]}``, as ``temporal workflow show`` writes
-    it and SDKs replay it."""
+    """The history in protobuf's JSON, page by page: ``{"events": [...]}``, as ``temporal workflow show``
+    writes it and SDKs replay it."""
     pages = history.pages(client, link)
     first = await anext(pages)
     name = re.sub(r"[^A-Za-z0-9._-]+", "_", link.workflow_id)[:80]

@@ -1,4 +1,4 @@
-"""Text that others wrote, made safe to look at: escaped, and with nothing in it that hides or turns around."""
+"""Text that others wrote, made safe to look at: escaped, with nothing in it that hides or turns around."""
 
 from __future__ import annotations
 
