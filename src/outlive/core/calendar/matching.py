@@ -15,6 +15,7 @@ from outlive.core.calendar.zones import Clock, Date, instant_of, local_time
 
 _LAST_YEAR: Final = FIELD["year"].last
 _HOUR: Final = 3_600
+_END: Final = calendar.timegm((_LAST_YEAR + 1, 1, 3, 0, 0, 0))  # it is past the last year in all zones
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,18 @@ class Calendar:
             and (not self.years or at.year in self.years)
         )
 
+    def end_of_match(self, instant: int) -> int:
+        """The last of the instants from a matching one on that match as well, as far as is plain to see."""
+        at = local_time(self.zone, instant)
+        if len(self.seconds) < 60:
+            return instant
+        if len(self.minutes) < 60:
+            return instant + 59 - at.second
+        end_of_hour = instant + _HOUR - 1 - at.minute * 60 - at.second
+        if len(self.hours) < 24:
+            return end_of_hour
+        return max(end_of_hour, instant_of(self.zone, (at.year, at.month, at.day), (24, 0, 0)) - 1)
+
     def next_after(self, instant: int) -> int | None:
         """The first match after an instant, None if there is none up to the end of 2100.
 
@@ -69,6 +82,8 @@ class Calendar:
         as the weekday before, west of Greenwich.
         """
         if not (self.months and self.days and self.weekdays and self.hours and self.minutes and self.seconds):
+            return None
+        if instant > _END:
             return None
         start = local_time(self.zone, instant)
         repeated = local_time(self.zone, instant - _HOUR).hour == start.hour

@@ -17,7 +17,11 @@ from outlive.errors import InvalidArgument
 
 COMMENT_MAX: Final = 200  # bytes
 MATCHING_TIMES_MAX: Final = 1_000  # of one ListScheduleMatchingTimes
+EXCLUDED_MAX: Final = (
+    10_000  # excluded times (or whole minutes, hours, days of them) passed over for one match
+)
 _SECOND: Final = 1_000_000_000
+_LATEST: Final = 253_370_764_800 * _SECOND  # the year 9999 in all zones: what messages and calendars can hold
 _MILLISECOND: Final = 1_000_000
 _JITTER_MAX: Final = 2**32 - 1  # milliseconds: 49 days
 
@@ -47,13 +51,16 @@ class CompiledSpec:
         start, end = self._start(), self._end()
         if after < start:
             after = start - _SECOND
-        while True:
+        for _ in range(EXCLUDED_MAX):
             nominal = self._next_raw(after)
-            if nominal is None or (end is not None and nominal > end):
+            if nominal is None or nominal > _LATEST or (end is not None and nominal > end):
                 return None
-            if not any(calendar.matches(nominal // _SECOND) for calendar in self._exclusions):
+            seconds = nominal // _SECOND
+            excluding = [calendar for calendar in self._exclusions if calendar.matches(seconds)]
+            if not excluding:
                 return Match(nominal, nominal + self._jitter(nominal, seed))
-            after = nominal
+            after = max(calendar.end_of_match(seconds) for calendar in excluding) * _SECOND
+        return None
 
     def matching_times(self, start: int, end: int, seed: str) -> list[int]:
         """Actual times after `start`, up to and with `end`; at most MATCHING_TIMES_MAX."""

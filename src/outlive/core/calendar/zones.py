@@ -42,7 +42,7 @@ def zone_of_data(name: str, data: bytes) -> tzinfo:
     """A zone from the contents of a TZif file. Raises UnknownZone."""
     try:
         return zoneinfo.ZoneInfo.from_file(io.BytesIO(data), name)
-    except Exception as error:
+    except Exception as error:  # data of a client's: besides ValueError it may raise what unpacking raises
         raise UnknownZone("malformed time zone information") from error
 
 
