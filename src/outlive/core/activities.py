@@ -129,7 +129,6 @@ def start(
         started_time=t.now,
         request_id=request_id,
         identity=identity,
-        heartbeat_time=0,
         worker_version=worker_version,
     )
     put(t, row)
@@ -183,6 +182,14 @@ def complete(t: Transition, answer: Answer, result: Payloads | None) -> None:
         ),
     )
     _closed(t, row)
+
+
+def acceptable(failure: Failure, size_max: int) -> Failure:
+    """The failure as it may be kept: one that is too large is cut, and not tried again."""
+    result = truncated(failure, size_max)
+    if result is not failure:
+        result.server_failure_info.non_retryable = True
+    return result
 
 
 def fail(t: Transition, answer: Answer, failure: Failure, heartbeat: Payloads | None) -> None:
@@ -254,8 +261,8 @@ def _judge(t: Transition, row: Activity, failure: Failure) -> retry.Verdict:
     )
 
 
-def back_off(t: Transition, row: Activity, failure: Failure, delay: int) -> None:
-    """The attempt is over; the next one waits."""
+def back_off(t: Transition, row: Activity, failure: Failure, delay: int, *, answered: bool = True) -> None:
+    """The attempt is over; the next one waits. `answered`: by its worker, not by a time-out."""
     reset = row.reset_requested
     row = replace(
         row,
@@ -265,7 +272,7 @@ def back_off(t: Transition, row: Activity, failure: Failure, delay: int) -> None
         next_attempt_time=t.now if reset else t.now + delay,
         retry_interval=0 if reset else delay,
         last_failure=truncated(failure, LAST_FAILURE_MAX).SerializeToString(),
-        last_attempt_complete_time=t.now,
+        last_attempt_complete_time=t.now if answered else row.last_attempt_complete_time,
         started_time=0,
         request_id="",
         reset_requested=False,
@@ -335,7 +342,8 @@ def _time_out_attempt(t: Transition, row: Activity, kind: TimeoutType.ValueType)
     failure = _timeout_failure(row, kind)
     verdict = _judge(t, row, failure)
     if verdict.delay is not None:
-        back_off(t, row, failure, verdict.delay)
+        failure.timeout_failure_info.ClearField("last_heartbeat_details")  # they stay with the activity
+        back_off(t, row, failure, verdict.delay, answered=False)
         return
     if verdict.state == RetryState.RETRY_STATE_TIMEOUT:
         cause = failure

@@ -110,7 +110,8 @@ def continue_as_new(
     attributes.initiator = command.initiator or I.CONTINUE_AS_NEW_INITIATOR_WORKFLOW
     attributes.attempt = 1
     backoff = max(ns_of(command.backoff_start_interval), start.start_time + NEW_RUN_INTERVAL_MIN - t.now, 0)
-    attributes.first_workflow_task_backoff.CopyFrom(duration(backoff))
+    if backoff:
+        attributes.first_workflow_task_backoff.CopyFrom(duration(backoff))
     successor = _open_successor(t, attributes)
     event = WorkflowExecutionContinuedAsNewEventAttributes(
         new_execution_run_id=successor,

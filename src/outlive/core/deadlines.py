@@ -59,7 +59,7 @@ def rebuild(state: State) -> None:
         state.arm(info.first_task_at, DeadlineKind.FIRST_TASK)
     due, kind = task_due(state)
     if due:
-        state.arm(due, kind)
+        state.arm(due, kind, info.task_scheduled_event_id)
     for timer in state.timers:
         state.arm(timer.fires_at, DeadlineKind.TIMER, timer.timer_id)
     for activity in state.activities:

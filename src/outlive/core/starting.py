@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 
-from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.common.v1 import Priority, WorkflowExecution
 from temporalio.api.enums.v1 import (
     ContinueAsNewInitiator,
     TaskQueueKind,
@@ -130,8 +130,12 @@ def by_parent(
         initiated,
         event,
         ("input", "workflow_execution_timeout", "workflow_run_timeout", "workflow_task_timeout", "retry_policy")
-        + ("memo", "search_attributes", "header", "priority"),
+        + ("memo", "search_attributes", "header"),
     )
+    priority = Priority.FromString(parent.priority or b"")
+    priority.MergeFrom(initiated.priority)
+    if priority.ByteSize():
+        event.priority.CopyFrom(priority)
     _first_of_chain(event, run_id, now, 0)
     return event
 

@@ -80,6 +80,8 @@ def unwritten(state: State) -> list[HistoryEvent]:
     info = state.info
     if info.task_state == TaskState.NONE or info.task_kind == TaskKind.NORMAL:
         return []
+    if info.task_state == TaskState.SCHEDULED and info.task_scheduled_event_id != info.next_event_id:
+        return []  # something was written since: the task will be written as a first attempt when it starts
     scheduled = HistoryEvent(
         event_id=info.task_scheduled_event_id,
         event_time=timestamp(info.task_scheduled_time),

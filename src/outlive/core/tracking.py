@@ -39,11 +39,11 @@ def task_completed(t: Transition, request: RespondWorkflowTaskCompletedRequest, 
     info.task_failures = 0
     build_id = request.worker_version_stamp.build_id
     builds = ["unversioned", f"unversioned:{build_id}"] if build_id else ["unversioned"]
+    _add_builds(t, builds)
     key = request.binary_checksum or build_id
     points = ResetPoints.FromString(info.reset_points) if info.reset_points is not None else ResetPoints()
-    if any(_key(point) == key and point.run_id == t.state.start.run_id for point in points.points):
+    if any(_key(point) == key for point in points.points):
         return
-    _add_builds(t, builds)
     points.points.append(
         ResetPointInfo(
             build_id=build_id,

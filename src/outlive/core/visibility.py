@@ -174,6 +174,7 @@ def decode_attribute(name: str, kind: IndexedValueType.ValueType, payload: Paylo
         raise _bad_value(name, kind, raw) from None
     if value is None or value == []:
         return None
+    raw = _shown(value)
     converted: IndexedValue | None
     if kind == KEYWORD_LIST:
         converted = _keyword_list(value)
@@ -182,6 +183,17 @@ def decode_attribute(name: str, kind: IndexedValueType.ValueType, payload: Paylo
     if converted is None:
         raise _bad_value(name, kind, raw)
     return converted
+
+
+def _shown(value: Any) -> str:
+    """A JSON value as the protocol's own server prints it in messages."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return "[" + " ".join(_shown(each) for each in value) + "]"
+    if isinstance(value, dict):
+        return "map[" + " ".join(f"{name}:{_shown(each)}" for name, each in value.items()) + "]"
+    return str(value)
 
 
 def _reject_constant(text: str) -> None:

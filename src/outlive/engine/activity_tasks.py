@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from temporalio.api.common.v1 import Payloads, WorkflowExecution, WorkflowType
+from temporalio.api.failure.v1 import Failure
 from temporalio.api.workflowservice.v1 import (
     PollActivityTaskQueueRequest,
     PollActivityTaskQueueResponse,
@@ -173,24 +174,26 @@ class ActivityTasks:
         self, namespace: Namespace, request: RespondActivityTaskFailedRequest, call: Call
     ) -> RespondActivityTaskFailedResponse:
         run, answer = self._by_token(namespace, request)
-        await self._fail(run, answer, request)
-        return RespondActivityTaskFailedResponse()
+        return RespondActivityTaskFailedResponse(failures=await self._fail(namespace, run, answer, request))
 
     async def respond_activity_task_failed_by_id(
         self, namespace: Namespace, request: RespondActivityTaskFailedByIdRequest, call: Call
     ) -> RespondActivityTaskFailedByIdResponse:
         run, answer = self._by_id(namespace, request)
-        await self._fail(run, answer, request)
-        return RespondActivityTaskFailedByIdResponse()
+        return RespondActivityTaskFailedByIdResponse(failures=await self._fail(namespace, run, answer, request))
 
     async def _fail(
         self,
+        namespace: Namespace,
         run: Run,
         answer: Answer,
         request: RespondActivityTaskFailedRequest | RespondActivityTaskFailedByIdRequest,
-    ) -> None:
+    ) -> list[Failure]:
+        """Take the failure; returns what had to be put in its place."""
         heartbeat = request.last_heartbeat_details if request.HasField("last_heartbeat_details") else None
-        await self._decide(run, lambda t: activities.fail(t, answer, request.failure, heartbeat))
+        failure = activities.acceptable(request.failure, namespace.limits.payload_size_max)
+        await self._decide(run, lambda t: activities.fail(t, answer, failure, heartbeat))
+        return [] if failure is request.failure else [failure]
 
     # -- cancelled
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from temporalio.api.enums.v1 import HistoryEventFilterType
+from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflowservice.v1 import (
     GetWorkflowExecutionHistoryRequest,
     GetWorkflowExecutionHistoryResponse,
@@ -95,7 +96,7 @@ class Histories:
         if more:
             response.next_page_token = self._token(run, following, upto, unwritten)
         elif unwritten:
-            events = events + [e.SerializeToString() for e in task_events.unwritten(run.state)]
+            events = events + [_shown(e) for e in task_events.unwritten(run.state)]
         return response.SerializeToString() + wire.history(_HISTORY, events)
 
     def _token(self, run: Run, first: int, upto: int, unwritten: bool) -> bytes:
@@ -161,3 +162,10 @@ class Histories:
         if last - len(events) >= 1:
             response.next_page_token = self._token(run, last - len(events), 0, False)
         return response.SerializeToString() + wire.history(_REVERSE, events)
+
+
+def _shown(event: HistoryEvent) -> bytes:
+    """An event that is not written yet, as readers see it: without who has the task."""
+    if event.HasField("workflow_task_started_event_attributes"):
+        event.workflow_task_started_event_attributes.ClearField("identity")
+    return event.SerializeToString()

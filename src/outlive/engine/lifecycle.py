@@ -32,7 +32,7 @@ class Lifecycle:
         """The named run, of the chain that the caller means."""
         run = self._runs.require(namespace.id, workflow_id, run_id)
         if first_run_id and run.state.start.first_run_id != first_run_id:
-            raise NotFound(f"workflow not found for ID: {workflow_id}")
+            raise NotFound("workflow execution not found")
         return run
 
     async def signal_workflow_execution(
@@ -57,6 +57,9 @@ class Lifecycle:
         self, namespace: Namespace, request: RequestCancelWorkflowExecutionRequest, call: Call
     ) -> RequestCancelWorkflowExecutionResponse:
         target = request.workflow_execution
+        run = self._runs.require(namespace.id, target.workflow_id, target.run_id)
+        if not run.state.open:
+            return RequestCancelWorkflowExecutionResponse()
         run = self._chain(namespace, target.workflow_id, target.run_id, request.first_execution_run_id)
         cancel = requests.Cancel(
             identity=request.identity,
@@ -79,7 +82,7 @@ class Lifecycle:
             run,
             lambda t: close.terminate(
                 t,
-                reason=request.reason,
+                reason=request.reason or "terminated by user via frontend",
                 details=details,
                 identity=request.identity,
                 links=tuple(request.links),

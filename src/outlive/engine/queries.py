@@ -174,7 +174,9 @@ class Queries:
         query = self._by_token.get(token.query) if token is not None else None
         if query is None or not query.waiting:
             raise NotFound("query task not found, or already expired")
-        if request.completed_type == ANSWERED:
+        if request.query_result.ByteSize() >= namespace.limits.payload_size_max:
+            query.settle(QueryFailed("Blob data size exceeds limit.", None))
+        elif request.completed_type == ANSWERED:
             query.settle(QueryWorkflowResponse(query_result=request.query_result))
         else:
             failure = request.failure if request.HasField("failure") else None

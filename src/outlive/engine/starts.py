@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from temporalio.api.common.v1 import Payloads
 from temporalio.api.enums.v1 import EventType, WorkflowExecutionStatus, WorkflowIdConflictPolicy
 from temporalio.api.history.v1 import WorkflowExecutionOptionsUpdatedEventAttributes
 from temporalio.api.workflow.v1 import OnConflictOptions
@@ -17,7 +18,7 @@ from temporalio.api.workflowservice.v1 import (
 
 from outlive.clock import Clock
 from outlive.core import close, requests, starting, workflow_task
-from outlive.core.proto import ns_of
+from outlive.core.proto import json_payload, ns_of
 from outlive.core.runs import Origin, open_run
 from outlive.core.starting import Admission
 from outlive.core.state import Request
@@ -30,7 +31,7 @@ from outlive.engine.workflow_tasks import WorkflowTasks
 from outlive.errors import InvalidArgument
 
 E = EventType
-REPLACED = "TerminateIfRunning WorkflowIdReusePolicy Policy"
+REPLACED = "TerminateIfRunning WorkflowIdReusePolicy"
 StartRequest = StartWorkflowExecutionRequest | SignalWithStartWorkflowExecutionRequest
 
 
@@ -91,24 +92,30 @@ class Starts:
         )
         if last is not None and admission == Admission.USE_EXISTING:
             return self._attach(last, request)
+        run_id = self._runs.new_id()
         if last is not None and admission == Admission.TERMINATE_THEN_NEW:
-            self._replace(last)
-        return Found(self._open(namespace, request, eager=eager), True, E.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED)
+            self._replace(last, run_id)
+        return Found(self._open(namespace, request, run_id, eager=eager), True, E.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED)
 
-    def _replace(self, run: Run) -> None:
-        self._runs.decide(run, lambda t: close.terminate(t, reason=REPLACED, identity=t.context.identity))
+    def _replace(self, run: Run, run_id: str) -> None:
+        """Terminate the running one in favour of the run with that id."""
+        details = Payloads(payloads=[json_payload(f"terminated by new runID: {run_id}")])
+        self._runs.decide(
+            run, lambda t: close.terminate(t, reason=REPLACED, details=details, identity=t.context.identity)
+        )
 
     def _open(
         self,
         namespace: Namespace,
         request: StartRequest,
+        run_id: str,
         *,
         eager: bool = False,
         signal: requests.Signal | None = None,
     ) -> Run:
         """Open a run; with a signal, the signal comes before the first workflow task."""
         context = self._runs.context(namespace.id)
-        now, run_id = self._clock.now(), context.new_id()
+        now = self._clock.now()
         attributes = starting.by_client(request, run_id, now)
         attributes.eager_execution_accepted = eager
         origin = Origin(
@@ -121,7 +128,7 @@ class Starts:
         )
         t = open_run(context, now, origin, attributes, schedule=signal is None, dispatch=not eager)
         if signal is not None:
-            requests.signal(t, signal)
+            requests.signal(t, replace(signal, ends_start_delay=False))
         if eager:
             workflow_task.start(t, request_id=request.request_id, identity=request.identity)
         t.finish()
@@ -174,9 +181,10 @@ class Starts:
         if last is not None and admission == Admission.USE_EXISTING:
             self._runs.decide(last, lambda t: requests.signal(t, signal))
             return last, False
+        run_id = self._runs.new_id()
         if last is not None and admission == Admission.TERMINATE_THEN_NEW:
-            self._replace(last)
-        return self._open(namespace, request, signal=signal), True
+            self._replace(last, run_id)
+        return self._open(namespace, request, run_id, signal=signal), True
 
 
 def _waits(request: StartWorkflowExecutionRequest) -> bool:

@@ -75,7 +75,8 @@ class WorkflowTasks:
         await self._runs.committed(run)
         if run.state.info.task_request_id != request_id:
             return PollWorkflowTaskQueueResponse()  # it was terminated or timed out meanwhile
-        return self.answer(run)
+        sticky = request.task_queue.kind == TaskQueueKind.TASK_QUEUE_KIND_STICKY
+        return self.answer(run, cached=sticky)
 
     def _stands(self, offer: Offer) -> bool:
         if isinstance(offer.query, Query):
@@ -91,10 +92,10 @@ class WorkflowTasks:
 
     # -- what a worker is given
 
-    def answer(self, run: Run, *, goes_on: bool = False) -> bytes:
+    def answer(self, run: Run, *, cached: bool = False) -> bytes:
         """The started task as PollWorkflowTaskQueueResponse, encoded. Its events must be committed.
 
-        `goes_on`: the worker has just completed the task before, and needs only what came since.
+        `cached`: the worker has seen all up to the task before, and needs only what came since.
         """
         state = run.state
         info = state.info
@@ -106,7 +107,7 @@ class WorkflowTasks:
         response.started_time.CopyFrom(timestamp(info.task_started_time))
         for query in self._queries.attach(run):
             response.queries[query.id].CopyFrom(query.query)
-        first = info.last_started_event_id + 1 if info.task_sticky or goes_on else 1
+        first = info.last_started_event_id + 1 if cached else 1
         return self._with_history(run, response, first)
 
     def _head(self, state: State) -> PollWorkflowTaskQueueResponse:
@@ -180,7 +181,7 @@ class WorkflowTasks:
             response.activity_tasks.append(self._activities.answer(run, event_id))
         data = response.SerializeToString()
         if outcome.new_task and run.state.info.task_request_id == new_request_id:
-            data += wire.field(_WORKFLOW_TASK, self.answer(run, goes_on=True))
+            data += wire.field(_WORKFLOW_TASK, self.answer(run, cached=True))
         return data
 
     def _complete(

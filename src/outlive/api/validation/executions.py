@@ -16,8 +16,6 @@ def signal(request: Any, scope: Scope) -> None:
     check_id("RequestId", request.request_id)
     check_links(request.links)
     check_payloads(request.input, scope)
-    if not request.request_id:
-        request.request_id = scope.new_id()
 
 
 def cancel(request: Any, scope: Scope) -> None:

@@ -173,9 +173,7 @@ def request_cancel(task: CommandTask, command: RequestCancelActivityTaskCommandA
     if scheduled <= 0:
         raise BadCommand(BAD_CANCEL, "ScheduledEventId is not set on RequestCancelActivityTaskCommand.")
     row = t.state.activities.get(scheduled)
-    if row is not None and row.cancel_requested:
-        return
-    if row is None and not _ended_in_buffer(t.state, scheduled):
+    if row.cancel_requested if row is not None else not _ended_in_buffer(t.state, scheduled):
         raise BadCommand(
             BAD_CANCEL,
             "invalid history builder state for action: add-activitytask-cancel-requested-event, "

@@ -9,7 +9,7 @@ from temporalio.api.command.v1 import (
     SignalExternalWorkflowExecutionCommandAttributes,
     StartChildWorkflowExecutionCommandAttributes,
 )
-from temporalio.api.common.v1 import Priority, WorkflowExecution
+from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import EventType, ParentClosePolicy, WorkflowIdReusePolicy
 from temporalio.api.history.v1 import (
     RequestCancelExternalWorkflowExecutionInitiatedEventAttributes,
@@ -186,10 +186,8 @@ def _child_event(
         event.retry_policy.CopyFrom(checked_policy(command.retry_policy)[0])
     if command.HasField("search_attributes"):
         event.search_attributes.CopyFrom(checked_attributes(task, command.search_attributes))
-    inherited = Priority.FromString(start.priority or b"")
-    inherited.MergeFrom(command.priority)
-    if inherited.ByteSize():
-        event.priority.CopyFrom(inherited)
+    if command.HasField("priority"):
+        event.priority.CopyFrom(command.priority)
     return event
 
 
@@ -213,18 +211,19 @@ def signal(task: CommandTask, command: SignalExternalWorkflowExecutionCommandAtt
     t, target = task.t, command.execution
     namespace, namespace_id = _namespace_id(task, command.namespace, BAD_SIGNAL)
     name = "SignalExternalWorkflowExecutionCommand"
-    where = f"Namespace={command.namespace} WorkflowId={target.workflow_id} RunId={target.run_id}"
+    where = f"WorkflowId={target.workflow_id} Namespace={command.namespace} RunId={target.run_id}"
     if not command.HasField("execution"):
         raise BadCommand(BAD_SIGNAL, f"Execution is not set on {name}. Namespace={command.namespace} ")
     if not target.workflow_id:
         raise BadCommand(
             BAD_SIGNAL,
-            f"WorkflowId is not set on {name}. Namespace={command.namespace} RunId={target.run_id}",
+            f"WorkflowId is not set on {name}. Namespace={command.namespace} RunId={target.run_id} "
+            f"SignalName={command.signal_name}",
         )
     if too_long(target.workflow_id):
         raise BadCommand(BAD_SIGNAL, f"WorkflowId on {name} exceeds length limit. {where}")
     if target.run_id and not _UUID.fullmatch(target.run_id):
-        raise BadCommand(BAD_SIGNAL, f"Invalid RunId set on {name}. {where}")
+        raise BadCommand(BAD_SIGNAL, f"Invalid RunId set on {name}. {where} SignalName={command.signal_name}")
     if not command.signal_name:
         raise BadCommand(BAD_SIGNAL, f"SignalName is not set on {name}. {where}")
     _limit(

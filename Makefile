@@ -1,0 +1,35 @@
+# Every target works from a fresh clone: `setup` makes .venv, and does nothing when it is up to date.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.outlive-setup
+
+.PHONY: setup test check demo bench acceptance conformance lock
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml requirements.lock scripts/setup.sh
+	PYTHON=$(PYTHON) sh scripts/setup.sh
+
+test: setup
+	$(BIN)/python -m pytest
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/check_text.py
+
+demo: setup
+	$(BIN)/python -m examples.research_pipeline.demo
+
+bench: setup
+	$(BIN)/python -m benchmarks
+
+acceptance: setup
+	$(BIN)/python scripts/acceptance.py
+
+conformance: setup
+	$(BIN)/python scripts/conformance.py
+
+lock: setup
+	sh scripts/lock.sh
