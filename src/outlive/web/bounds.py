@@ -16,10 +16,12 @@ HISTORY_PAGE: Final = 1_000  # events asked for in one call; servers answer fewe
 HISTORY_WINDOW: Final = 100  # events listed at once: each carries its details, so a page stays near 300 kB
 HISTORY_LIVE: Final = 600  # events listed at most on one live page before it stops adding to itself
 FOLD_EVENTS: Final = 20_000  # events that a timeline is made of: about 0.3 s of work, given up in pages
-TIMELINE_ROWS: Final = 300  # bars drawn; what is open or failed comes first, then what is newest
+TIMELINE_ROWS: Final = 200  # bars drawn; what is open or failed comes first, then what is newest
 FIELD_DEPTH: Final = 5  # nested messages of one event that are shown
 FIELDS_MAX: Final = 60  # fields of one event that are shown
 FAILURE_DEPTH: Final = 20  # causes behind causes
+
+TASK_NOTICE: Final = 3.0  # seconds that a workflow task waits before the page says that nobody takes it
 
 # Payloads ---------------------------------------------------------------------------------------
 PREVIEW_EVENT: Final = 2_000  # characters of a payload shown in the history; the rest is one link away
@@ -30,6 +32,7 @@ PRETTY_BYTES: Final = 256 * 1024  # JSON up to here is parsed to be indented (3 
 # Live -------------------------------------------------------------------------------------------
 HISTORY_WAIT: Final = 25.0  # seconds for one long poll: servers answer an empty one after 20
 LIVE_GAP: Final = 0.4  # seconds between two updates of a page at least: a busy run is shown, not replayed
+LIVE_SHARE: Final = 20  # an update is followed by a gap this many times as long as it took to make
 LIVE_TICK: Final = (1.5, 15.0)  # seconds until an open run is looked at again without a new event: from, to
 LIST_TICK: Final = (2.0, 15.0)  # seconds between two looks at a list: doubled from, to, while nothing changes
 KEEP_ALIVE: Final = 15.0  # seconds of silence on a stream until a comment is sent, so that proxies keep it

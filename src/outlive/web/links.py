@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote, urlencode
 
+from outlive.web import bounds
 from outlive.web.views.groups import RunLink
 from outlive.web.views.history import HistoryWindow
 from outlive.web.views.runs import RunsQuery
@@ -52,6 +53,13 @@ class Links:
     def history(self, link: RunLink, first: int) -> str:
         """One run's page with its history listed from an event on."""
         return f"{self.run(link)}?from={first}#history" if first > 1 else f"{self.run(link)}#history"
+
+    def event(self, window: HistoryWindow, event_id: int) -> str:
+        """An event on its run's page, from a page that lists ``window``: relative, for there are many."""
+        if window.first <= event_id <= window.last:
+            return f"#event-{event_id}"
+        first = (event_id - 1) // bounds.HISTORY_WINDOW * bounds.HISTORY_WINDOW + 1
+        return f"?from={first}#event-{event_id}"
 
     def run_live(self, link: RunLink, window: HistoryWindow) -> str:
         """The stream that keeps a run's page fresh, adding events where the page lists the newest."""

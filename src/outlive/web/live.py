@@ -107,20 +107,24 @@ class Live:
         address = self._links.run(follower.link)
         while not self._stopping.is_set():
             described = await run.describe(self._client, follower.link)
+            clock = asyncio.get_running_loop().time
             while follower.last_id < described.workflow_execution_info.history_length and not follower.ended:
                 follower.news.clear()
                 if not await self._wait(follower.news, bounds.HISTORY_WAIT):
                     return
             follower.check()
             follower.news.clear()
+            began = clock()
             lines = [e for e in follower.lines if e.event_id > listed.last] if listed.follow else []
             last = lines[-1].event_id if lines else listed.last
             shown = run.Shown(lines, listed.first, last)
             namespace, server = follower.link.namespace, self._client.address
             view = run.view(described, follower.fold, shown, namespace, server, address, self._now())
             listed = replace(listed, last=last)
-            yield view, self._run_content(view), listed
-            if await self._wait(None, bounds.LIVE_GAP):
+            content = self._run_content(view)
+            gap = max(bounds.LIVE_GAP, (clock() - began) * bounds.LIVE_SHARE)
+            yield view, content, listed
+            if await self._wait(None, gap):
                 await self._wait(follower.news, _tick(view))
 
     def _run_content(self, view: RunView) -> str:

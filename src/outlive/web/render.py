@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from outlive.web import bounds, text
+from outlive.web import text
 from outlive.web.links import Links
 from outlive.web.views import times
 from outlive.web.views.groups import RunLink
@@ -46,14 +46,13 @@ class Renderer:
         self._env.filters.update(
             visible=text.visible,
             json_markup=text.json_markup,
+            camel=text.camel,
             utc=times.utc,
             iso=times.iso,
             span=times.span,
             size=size,
         )
-        self._env.globals.update(
-            links=links, link=_link, next_page=_next_page, by_type=_by_type, from_for=_from_for
-        )
+        self._env.globals.update(links=links, link=_link, next_page=_next_page, by_type=_by_type)
 
     def html(self, template: str, **values: Any) -> str:
         """A template with its values."""
@@ -70,11 +69,6 @@ def _next_page(view: RunsView) -> RunsQuery:
 
 def _by_type(name: str) -> str:
     return f"WorkflowType = {quoted(name)}"
-
-
-def _from_for(event_id: int) -> int:
-    """The first event of the page of a history that lists this one."""
-    return (event_id - 1) // bounds.HISTORY_WINDOW * bounds.HISTORY_WINDOW + 1
 
 
 def wants_json(request: Request) -> bool:

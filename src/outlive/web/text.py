@@ -22,6 +22,11 @@ def visible(text: str) -> Markup:
     return _join(text, _HIDDEN, lambda found: _hidden(found.group()))
 
 
+def camel(text: str) -> Markup:
+    """A name of joined words, which may be broken between them: ``ActivityTask<wbr>Scheduled``."""
+    return Markup("<wbr>").join(re.sub(r"(?<=[a-z])(?=[A-Z])", "\0", text).split("\0"))
+
+
 def json_markup(text: str) -> Markup:
     """JSON text, escaped, its keys, strings, numbers and words marked for colour."""
     return _join(text, _TOKEN, lambda found: _token(found.lastgroup or "string", found.group()))

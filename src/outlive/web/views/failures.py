@@ -23,6 +23,11 @@ class FailureView:
     details: list[PayloadView]
     cause: FailureView | None
 
+    @property
+    def chain(self) -> list[FailureView]:
+        """From what happened first to what it became."""
+        return [*self.cause.chain, self] if self.cause else [self]
+
 
 def view(failure: Failure, depth: int = 0) -> FailureView:
     """The failure and what caused it."""

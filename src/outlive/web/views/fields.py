@@ -81,10 +81,12 @@ def _leaf(descriptor: FieldDescriptor, name: str, value: Any, depth: int) -> Ite
     if isinstance(value, Payload | Failure):
         yield name.replace(".payloads[", "["), value
     elif isinstance(value, Timestamp):
-        shown = times.moment(value)
-        yield name, f"{times.iso(shown)}" if shown else "unset"
+        at = times.moment(value)
+        if at is not None:
+            yield name, times.iso(at)
     elif isinstance(value, Duration):
-        yield name, times.span(times.seconds(value))
+        if times.seconds(value):
+            yield name, times.span(times.seconds(value))
     elif isinstance(value, Message):
         if depth < bounds.FIELD_DEPTH:
             yield from leaves(value, f"{name}.", depth + 1)

@@ -36,6 +36,10 @@ class RunFold:
         """Id of the last event seen; 0 before the first."""
         return self.last.event_id if self.last is not None else 0
 
+    def names(self) -> dict[int, str]:
+        """What each event of a group is about, by event id."""
+        return {event_id: group.name for group in self.groups.values() for event_id in group.events}
+
     def add(self, event: HistoryEvent) -> None:
         """Take the next event."""
         kind = event.event_type

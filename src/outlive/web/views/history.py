@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -93,9 +93,15 @@ async def find(client: WorkflowServiceClient, run: RunLink, event_id: int) -> Hi
     return None
 
 
-def rows(events: Iterable[HistoryEvent], start: datetime | None, address: str) -> list[EventRow]:
-    """The events as lines. ``address`` is that of the run's page; each event's is below it."""
-    return [_row(event, start, f"{address}/events/{event.event_id}") for event in events]
+def rows(
+    events: Iterable[HistoryEvent], start: datetime | None, address: str, names: Mapping[int, str]
+) -> list[EventRow]:
+    """The events as lines. ``address`` is that of the run's page; each event's is below it. ``names`` has by
+    event id what an event is about, for those that only refer to an earlier one."""
+    return [
+        _row(event, start, f"{address}/events/{event.event_id}", names.get(event.event_id, ""))
+        for event in events
+    ]
 
 
 def type_name(event: HistoryEvent) -> str:
@@ -106,7 +112,7 @@ def type_name(event: HistoryEvent) -> str:
     return name.replace("_", " ").title().replace(" ", "")
 
 
-def _row(event: HistoryEvent, start: datetime | None, raw: str) -> EventRow:
+def _row(event: HistoryEvent, start: datetime | None, raw: str, about: str) -> EventRow:
     name = type_name(event)
     a = attributes(event)
     time = times.moment(event.event_time)
@@ -116,7 +122,7 @@ def _row(event: HistoryEvent, start: datetime | None, raw: str) -> EventRow:
         category=next((category for prefix, category in _CATEGORIES if name.startswith(prefix)), "run"),
         time=time,
         since_start=times.between(start, time),
-        summary=_summary(event, a),
+        summary=_summary(event, a, about),
         bad=name.endswith(("Failed", "TimedOut", "Terminated", "Rejected")),
         details=fields.view(a, f"{raw}/payloads") if a is not None else Fields(),
         raw=raw,
@@ -138,15 +144,13 @@ _NAMES: Final = (
 _CARRIED: Final = ("input", "result", "details")
 
 
-def _summary(event: HistoryEvent, a: Any) -> str:
+def _summary(event: HistoryEvent, a: Any, about: str) -> str:
     if a is None:
         return ""
-    parts = [payloads.text_of(event.user_metadata.summary), _named(a)]
+    parts = [about or _named(a), payloads.text_of(event.user_metadata.summary)]
     known = a.DESCRIPTOR.fields_by_name
     if "failure" in known and a.HasField("failure"):
         parts.append(failures.headline(a.failure))
-    elif "start_to_fire_timeout" in known:
-        parts.append(times.span(times.seconds(a.start_to_fire_timeout)))
     else:
         carried = next((n for n in _CARRIED if n in known and hasattr(getattr(a, n), "payloads")), None)
         if carried and a.HasField(carried):

@@ -39,7 +39,7 @@ class PendingActivity:
 
 @dataclass(frozen=True, slots=True)
 class PendingTask:
-    """The workflow task under way. ``waiting`` means that no worker has taken it."""
+    """The workflow task under way. ``waiting`` means that no worker has taken it for a while."""
 
     waiting: bool
     attempt: int
@@ -111,12 +111,12 @@ def activity(one: PendingActivityInfo) -> PendingActivity:
     )
 
 
-def task(described: DescribeWorkflowExecutionResponse) -> PendingTask | None:
+def task(described: DescribeWorkflowExecutionResponse, now: datetime) -> PendingTask | None:
     """The workflow task under way, if there is one."""
     if not described.HasField("pending_workflow_task"):
         return None
     info = described.pending_workflow_task
-    waiting = info.state != PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_STARTED
-    since = info.scheduled_time if waiting else info.started_time
-    queue = described.execution_config.task_queue.name
-    return PendingTask(waiting, info.attempt, times.moment(since), queue)
+    taken = info.state == PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_STARTED
+    since = times.moment(info.started_time if taken else info.scheduled_time)
+    long = (times.between(since, now) or 0.0) >= bounds.TASK_NOTICE
+    return PendingTask(not taken and long, info.attempt, since, described.execution_config.task_queue.name)

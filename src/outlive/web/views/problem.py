@@ -21,7 +21,7 @@ from outlive.client import (
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to do next: words, and either a command to type or an address to go to (or neither)."""
+    """One thing to do next: words, with a command to type, or an address that they lead to, or neither."""
 
     words: str
     command: str = ""
@@ -65,7 +65,7 @@ def of_rpc(error: RpcError, asked: Asked) -> ProblemView:
             return ProblemView(503, f"No server answers at {asked.address}", error.message, code, steps, 5)
         case NamespaceUnknown():
             steps = [
-                Step("Go to one that exists:", href=asked.namespaces_href),
+                Step("Go to one that exists", href=asked.namespaces_href),
                 Step("Or create it:", f"temporal operator namespace create -n {quote(asked.namespace)} {at}"),
             ]
             return ProblemView(404, f"There is no namespace “{asked.namespace}”", error.message, code, steps)
@@ -96,7 +96,7 @@ def _run_unknown(error: RpcError, asked: Asked, at: str) -> ProblemView:
         what = f"run {asked.run_id} of {what}"
     command = f"temporal workflow describe -w {quote(asked.workflow_id)} -n {quote(asked.namespace)} {at}"
     steps = [
-        Step("Look for it by its workflow id:", href=asked.search_href),
+        Step("Look for it by its workflow id", href=asked.search_href),
         Step("Closed runs are deleted when their retention is over. Ask the server itself:", command),
     ]
     title = f"There is no {what} in namespace “{asked.namespace}”"
@@ -108,7 +108,11 @@ def no_such_page(path: str, home: str, status: int) -> ProblemView:
     if status != 404:
         return ProblemView(status, "That cannot be done here", f"{path} only answers GET.", "", [])
     return ProblemView(
-        404, "There is no such page", f"Nothing is at {path}.", "", [Step("Start from:", href=home)]
+        404,
+        "There is no such page",
+        f"Nothing is at {path}.",
+        "",
+        [Step("Start from the list of workflows", href=home)],
     )
 
 

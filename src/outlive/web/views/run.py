@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -139,10 +139,10 @@ def view(
         header=header,
         timeline=timeline.view(groups, start, header.close or max(now, start), cut=cut),
         activities=[pending.activity(one) for one in described.pending_activities],
-        task=pending.task(described),
+        task=pending.task(described, now),
         input=_payloads(fold.first, "input", address),
         result=_payloads(fold.closing, "result", address),
-        history=_window(shown, total, header.start, address),
+        history=_window(shown, total, header.start, address, fold.names()),
         address=server,
     )
 
@@ -208,11 +208,13 @@ def _payloads(event: HistoryEvent | None, name: str, address: str) -> list[Paylo
     ]
 
 
-def _window(shown: Shown, total: int, start: datetime | None, address: str) -> HistoryWindow:
+def _window(
+    shown: Shown, total: int, start: datetime | None, address: str, names: Mapping[int, str]
+) -> HistoryWindow:
     size = bounds.HISTORY_WINDOW
     more = shown.last < total
     return HistoryWindow(
-        events=history.rows(shown.events, start, address),
+        events=history.rows(shown.events, start, address, names),
         first=shown.first,
         last=shown.last,
         total=total,

@@ -121,10 +121,15 @@ def _row(group: Group, axis: _Axis, now: datetime) -> Row:
     seconds = times.between(group.scheduled, end)
     segments: list[Segment] = []
     waits = group.kind in ("activity", "child", "nexus")
+    if group.kind == "timer":
+        words = f"{group.status.label}, {times.span(seconds or 0)}"
+        return Row(
+            group, [axis.segment("wait", group.scheduled, end, words)], _words(group, seconds), seconds
+        )
     working = group.started is not None and group.status not in (Status.SCHEDULED, Status.RETRYING)
     work_from = group.started if waits and working else group.scheduled
-    if waits:
-        wait_end = work_from if working and work_from else end
+    wait_end = work_from if working and work_from else end
+    if waits and (wait_end == end or axis.x(wait_end) - axis.x(group.scheduled) > _WIDTH_MIN):
         segments.append(axis.segment("wait", group.scheduled, wait_end, _wait_words(group, wait_end)))
     if (working or not waits) and work_from is not None:
         words = f"{group.status.label}, {times.span(times.between(work_from, end) or 0)}"

@@ -11,6 +11,10 @@ function show(state) {
 }
 
 export function startLive() {
+  document.addEventListener("htmx:after:swap", () => {
+    const title = document.querySelector("[data-title]")?.dataset.title;
+    if (title && document.title !== title) document.title = title;
+  });
   document.addEventListener("htmx:sse:error", () => show("connecting"));
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) show("paused");
