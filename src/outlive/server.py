@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from outlive.api.grpc_server import GrpcServer
 from outlive.api.services import handlers
@@ -19,6 +20,9 @@ from outlive.errors import StartupError
 from outlive.store.sqlite import SqliteStore
 from outlive.store.writer import GroupWriter
 
+if TYPE_CHECKING:
+    from outlive.web.serve import WebServer
+
 
 class Server:
     """An outlive server: `start`, `stop`, and `wait_failed` for a disk that fails under it."""
@@ -32,6 +36,7 @@ class Server:
         self._writer: GroupWriter | None = None
         self._engine: Engine | None = None
         self._grpc: GrpcServer | None = None
+        self._web: WebServer | None = None
 
     async def start(self) -> None:
         """Open the store and listen. Raises StartupError with a sentence for people."""
@@ -40,7 +45,7 @@ class Server:
         try:
             await self._start_on(self._store)
         except BaseException:
-            self._store.close()
+            await self.stop(0)
             raise
 
     async def _start_on(self, store: SqliteStore) -> None:
@@ -66,6 +71,23 @@ class Server:
         await self._grpc.start()
         self.port = self._grpc.port
         engine.begin()
+        if self.config.ui_port is not None:
+            await self._start_web(self.config.ui_port)
+
+    async def _start_web(self, port: int) -> None:
+        """The pages come after the service, so that what they import does not hold it up."""
+        from outlive.web.serve import WebServer
+
+        ip = "127.0.0.1" if self.config.ip in ("0.0.0.0", "::") else self.config.ip
+        address = f"[{ip}]:{self.port}" if ":" in ip else f"{ip}:{self.port}"
+        web = WebServer(address, self.config.ui_ip, port, self.config.ui_public_path)
+        await web.start()
+        self._web = web
+
+    @property
+    def ui_port(self) -> int | None:
+        """The port of the pages; None without them."""
+        return self._web.port if self._web is not None else None
 
     def _visibility_of(self, state: State) -> VisibilityRecord:
         assert self._engine is not None
@@ -83,6 +105,8 @@ class Server:
 
     async def stop(self, grace_s: float = 4.0) -> None:
         """Let calls under way end, write what is waiting, and let the file go."""
+        if self._web is not None:
+            await self._web.stop()
         if self._engine is not None:
             self._engine.stop()
         if self._grpc is not None:

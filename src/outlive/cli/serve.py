@@ -1,0 +1,65 @@
+"""Running a server in the foreground until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+
+from outlive.cli.logs import set_up
+from outlive.config import ServerConfig
+from outlive.errors import StartupError
+
+BAD_USE = 2  # exit status for what the person at the terminal can mend
+FAILED = 1  # the server had to stop itself
+
+
+def serve(config: ServerConfig, log_level: str, log_format: str) -> int:
+    """Run until SIGINT or SIGTERM. Returns the exit status."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its errors reach people through ours
+    set_up(log_level, log_format)
+    try:
+        return asyncio.run(_serve(config))
+    except StartupError as error:
+        print(f"outlive: {error}", file=sys.stderr)
+        return BAD_USE
+
+
+async def _serve(config: ServerConfig) -> int:
+    from outlive.server import Server
+
+    server = Server(config)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(number, stopping.set)
+        except NotImplementedError:  # Windows: Ctrl-C ends the process, the file is safe all the same
+            break
+    await server.start()
+    _announce(config, server.port, server.ui_port)
+    stop = asyncio.ensure_future(stopping.wait())
+    failed = asyncio.ensure_future(server.wait_failed())
+    await asyncio.wait({stop, failed}, return_when=asyncio.FIRST_COMPLETED)
+    status = 0
+    if failed.done():
+        print(f"outlive: stopped, since {failed.result()}. Nothing acknowledged is lost.", file=sys.stderr)
+        status = FAILED
+    stop.cancel()
+    failed.cancel()
+    await server.stop()
+    return status
+
+
+def _announce(config: ServerConfig, port: int, ui_port: int | None) -> None:
+    """Say where everything is; on a terminal also what to do next."""
+    data = str(config.database) if config.database is not None else "in memory: it is gone when the server stops"
+    lines = [f"Server: {config.ip}:{port}"]
+    if ui_port is not None:
+        lines.append(f"UI:     http://{config.ui_ip}:{ui_port}{config.ui_public_path}")
+    lines.append(f"Data:   {data}")
+    if sys.stdout.isatty():
+        lines.append("")
+        lines.append(f"Next: run a worker with any Temporal SDK against {config.ip}:{port}. Ctrl-C stops the server.")
+    print("\n".join(lines), flush=True)

@@ -1,0 +1,133 @@
+"""`outlive server`: start the server, for people (`start`) and for SDKs (`start-dev`)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from outlive.cli.folders import data_folder
+from outlive.cli.logs import FORMATS, LEVELS
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+UI_OFFSET = 1000  # the pages' port is the gRPC port plus this, unless told otherwise
+
+
+@click.group()
+def server() -> None:
+    """Start a server."""
+
+
+def _pairs(what: str) -> Callable[[click.Context, click.Parameter, Sequence[str]], dict[str, str]]:
+    """A callback that reads KEY=VALUE options."""
+
+    def read(_context: click.Context, _parameter: click.Parameter, values: Sequence[str]) -> dict[str, str]:
+        result = {}
+        for value in values:
+            key, equals, rest = value.partition("=")
+            if not equals or not key:
+                raise click.BadParameter(f"{value!r} is not {what}")
+            result[key] = rest
+        return result
+
+    return read
+
+
+def _dynamic(
+    context: click.Context, parameter: click.Parameter, values: Sequence[str]
+) -> dict[str, object]:
+    """KEY=JSON options."""
+    result: dict[str, object] = {}
+    for key, text in _pairs("KEY=JSON")(context, parameter, values).items():
+        try:
+            result[key] = json.loads(text)
+        except ValueError:
+            raise click.BadParameter(f"the value of {key} is not JSON: write text in quotes, {key}='\"text\"'") from None
+    return result
+
+
+def _options(command: Command) -> Command:
+    """The options that both commands have: those of `temporal server start-dev`."""
+    pair = _pairs
+    for option in reversed(
+        (
+            click.option("-p", "--port", type=click.IntRange(0, 65535), default=7233, show_default=True,
+                         help="Port of the gRPC service; 0 picks a free one."),
+            click.option("--ip", default="127.0.0.1", show_default=True, help="Address to listen on."),
+            click.option("-n", "--namespace", "namespaces", multiple=True,
+                         help="Namespace to create; 'default' is always there. Repeatable."),
+            click.option("--headless", is_flag=True, help="No web pages."),
+            click.option("--ui-port", type=click.IntRange(0, 65535), help="Port of the web pages. Default: port + 1000."),
+            click.option("--ui-ip", help="Address of the web pages. Default: 127.0.0.1."),
+            click.option("--ui-public-path", default="", help="Path that a proxy puts before the pages."),
+            click.option("--ui-asset-path", hidden=True),
+            click.option("--ui-codec-endpoint", hidden=True),
+            click.option("--ui-disable-news-fetch", is_flag=True, hidden=True),
+            click.option("--http-port", type=click.IntRange(0, 65535), help="Port of the HTTP API (comes later)."),
+            click.option("--metrics-port", type=click.IntRange(0, 65535), hidden=True),
+            click.option("--search-attribute", "search_attributes", multiple=True, callback=pair("NAME=TYPE"),
+                         help="NAME=TYPE of a search attribute. Repeatable."),
+            click.option("--dynamic-config-value", "dynamic_config", multiple=True, callback=_dynamic,
+                         help="KEY=JSON of Temporal's dynamic configuration. Repeatable."),
+            click.option("--sqlite-pragma", "pragmas", multiple=True, callback=pair("PRAGMA=VALUE"),
+                         help="PRAGMA=VALUE for SQLite. Repeatable."),
+            click.option("--log-level", type=click.Choice(LEVELS), default="warn", show_default=True),
+            click.option("--log-format", type=click.Choice(FORMATS), default="text", show_default=True),
+            click.option("--log-config", is_flag=True, help="Print the configuration to stderr."),
+        )
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+@server.command("start-dev")
+@click.option("-f", "--db-filename", type=click.Path(path_type=Path), help="File for the data. Default: in memory.")
+@_options
+def start_dev(db_filename: Path | None, **options: Any) -> None:
+    """Start a development server: data in memory unless --db-filename names a file.
+
+    Takes the flags of `temporal server start-dev`, so SDKs start it as they start that one.
+    """
+    _run(db_filename, options)
+
+
+@server.command("start")
+@click.option("-f", "--db-filename", type=click.Path(path_type=Path), help="File for the data.")
+@_options
+def start(db_filename: Path | None, **options: Any) -> None:
+    """Start the server, its data in your data folder unless --db-filename names another file."""
+    if db_filename is None:
+        folder = data_folder()
+        folder.mkdir(parents=True, exist_ok=True)
+        db_filename = folder / "outlive.db"
+    _run(db_filename, options)
+
+
+def _run(database: Path | None, options: dict[str, Any]) -> None:
+    from outlive.cli.serve import serve
+    from outlive.config import ServerConfig
+
+    port, headless = options["port"], options["headless"]
+    ui_port = options["ui_port"]
+    if ui_port is None:
+        ui_port = port + UI_OFFSET if 0 < port <= 65535 - UI_OFFSET else 0
+    ip = "127.0.0.1" if options["ip"] == "localhost" else options["ip"]
+    config = ServerConfig(
+        ip=ip,
+        port=port,
+        ui_port=None if headless else ui_port,
+        ui_ip=options["ui_ip"] or "127.0.0.1",
+        ui_public_path=options["ui_public_path"],
+        http_port=options["http_port"],
+        database=database,
+        namespaces=tuple(options["namespaces"]),
+        search_attributes=options["search_attributes"],
+        dynamic_config=options["dynamic_config"],
+        sqlite_pragmas=options["pragmas"],
+    )
+    if options["log_config"]:
+        click.echo(str(config), err=True)
+    raise SystemExit(serve(config, options["log_level"], options["log_format"]))
