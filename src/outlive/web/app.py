@@ -48,9 +48,7 @@ def utcnow() -> datetime:
     return datetime.now(UTC)
 
 
-def create_app(
-    client: WorkflowServiceClient, base_path: str = "", now: Callable[[], datetime] = utcnow
-) -> Starlette:
+def create_app(client: WorkflowServiceClient, base_path: str = "", now: Callable[[], datetime] = utcnow) -> Starlette:
     """The pages of one server. ``base_path`` is the path that a proxy shows them below, whether it takes it
     off or not. ``app.state.live.stop()`` ends the streams before the server that runs the app ends."""
     base = "/" + base_path.strip("/") if base_path.strip("/") else ""
@@ -193,9 +191,7 @@ class Pages:
         params = request.query_params
         chosen = next((status for status in RUN_STATUSES if status == params.get("status")), None)
         namespace = request.path_params.get("namespace", self._client.namespace)
-        return RunsQuery(
-            namespace, params.get("query", "")[: bounds.QUERY_MAX], chosen, params.get("page", "")
-        )
+        return RunsQuery(namespace, params.get("query", "")[: bounds.QUERY_MAX], chosen, params.get("page", ""))
 
 
 def _link(request: Request) -> RunLink:

@@ -67,9 +67,7 @@ class RunFold:
     def _open(self, event: HistoryEvent, a: Any, at: datetime) -> None:
         kind, describe = OPEN[event.event_type]
         values: dict[str, Any] = {"status": Status.RUNNING, **describe(event, a)}
-        self.groups[event.event_id] = Group(
-            event.event_id, kind, scheduled=at, events=[event.event_id], **values
-        )
+        self.groups[event.event_id] = Group(event.event_id, kind, scheduled=at, events=[event.event_id], **values)
 
     def _start(self, event: HistoryEvent, a: Any, at: datetime) -> None:
         group = self._touch(event, getattr(a, START[event.event_type]), status=Status.RUNNING, started=at)

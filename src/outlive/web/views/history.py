@@ -98,10 +98,7 @@ def rows(
 ) -> list[EventRow]:
     """The events as lines. ``address`` is that of the run's page; each event's is below it. ``names`` has by
     event id what an event is about, for those that only refer to an earlier one."""
-    return [
-        _row(event, start, f"{address}/events/{event.event_id}", names.get(event.event_id, ""))
-        for event in events
-    ]
+    return [_row(event, start, f"{address}/events/{event.event_id}", names.get(event.event_id, "")) for event in events]
 
 
 def type_name(event: HistoryEvent) -> str:

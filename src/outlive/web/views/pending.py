@@ -60,9 +60,7 @@ def onto(groups: Iterable[Group], waiting: Iterable[PendingActivityInfo]) -> lis
                 attempt=one.attempt,
                 max_attempts=one.maximum_attempts,
                 started=times.moment(one.last_started_time) or group.started,
-                failure=failures.headline(one.last_failure)
-                if one.HasField("last_failure")
-                else group.failure,
+                failure=failures.headline(one.last_failure) if one.HasField("last_failure") else group.failure,
                 next_attempt=_next_attempt(one),
             )
         result.append(group)

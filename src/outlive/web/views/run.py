@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -22,7 +22,7 @@ from outlive.web.views import failures, fields, history, payloads, pending, time
 from outlive.web.views import status as statuses
 from outlive.web.views.failures import FailureView
 from outlive.web.views.fold import RunFold, attributes
-from outlive.web.views.groups import RunLink
+from outlive.web.views.groups import Group, RunLink
 from outlive.web.views.history import HistoryWindow
 from outlive.web.views.payloads import PayloadView
 from outlive.web.views.pending import PendingActivity, PendingTask
@@ -133,6 +133,8 @@ def view(
     header = _header(described, fold, namespace, now)
     start = header.start or now
     groups = pending.onto(fold.groups.values(), described.pending_activities)
+    if header.close is not None:
+        groups = [_left_open(group, header.close) if group.ended is None else group for group in groups]
     total = max(info.history_length, fold.last_id)
     cut = total > bounds.FOLD_EVENTS
     return RunView(
@@ -147,16 +149,12 @@ def view(
     )
 
 
-def _header(
-    described: DescribeWorkflowExecutionResponse, fold: RunFold, namespace: str, now: datetime
-) -> RunHeader:
+def _header(described: DescribeWorkflowExecutionResponse, fold: RunFold, namespace: str, now: datetime) -> RunHeader:
     info = described.workflow_execution_info
     start, close = times.moment(info.start_time), times.moment(info.close_time)
     first = attributes(fold.first) if fold.first is not None else None
     closing = attributes(fold.closing) if fold.closing is not None else None
-    failed = (
-        closing is not None and "failure" in closing.DESCRIPTOR.fields_by_name and closing.HasField("failure")
-    )
+    failed = closing is not None and "failure" in closing.DESCRIPTOR.fields_by_name and closing.HasField("failure")
     return RunHeader(
         link=RunLink(namespace, info.execution.workflow_id, info.execution.run_id),
         type=info.type.name,
@@ -194,6 +192,10 @@ def _related(info: WorkflowExecutionInfo, first: Any, closing: Any, namespace: s
     return found
 
 
+def _left_open(group: Group, close: datetime) -> Group:
+    return replace(group, status=Status.LEFT_OPEN, ended=max(close, group.scheduled))
+
+
 def _payloads(event: HistoryEvent | None, name: str, address: str) -> list[PayloadView]:
     """The run's input or result, from the event that carries it, with the room of the page's main thing."""
     a = attributes(event) if event is not None else None
@@ -208,9 +210,7 @@ def _payloads(event: HistoryEvent | None, name: str, address: str) -> list[Paylo
     ]
 
 
-def _window(
-    shown: Shown, total: int, start: datetime | None, address: str, names: Mapping[int, str]
-) -> HistoryWindow:
+def _window(shown: Shown, total: int, start: datetime | None, address: str, names: Mapping[int, str]) -> HistoryWindow:
     size = bounds.HISTORY_WINDOW
     more = shown.last < total
     return HistoryWindow(

@@ -85,9 +85,7 @@ def quoted(text: str) -> str:
 
 async def load(client: WorkflowServiceClient, query: RunsQuery, now: Callable[[], datetime]) -> RunsView:
     """Ask the server. Raises RpcError for all but a bad filter, which the page itself shows."""
-    counts, listed = await asyncio.gather(
-        _counts(client, query), _rows(client, query, now), return_exceptions=True
-    )
+    counts, listed = await asyncio.gather(_counts(client, query), _rows(client, query, now), return_exceptions=True)
     if isinstance(listed, BadRequest) and (query.filter or query.page):
         empty = [replace(c, count=None) for c in _unknown(query)]
         return RunsView(query, [], empty, "", _plain(listed.message), client.address)
@@ -158,8 +156,6 @@ async def _counts(client: WorkflowServiceClient, query: RunsQuery) -> list[Statu
         )
     except (BadRequest, Unsupported):
         return _unknown(query)
-    by_status = {
-        payloads.text_of(group.group_values[0]): group.count for group in answer.groups if group.group_values
-    }
+    by_status = {payloads.text_of(group.group_values[0]): group.count for group in answer.groups if group.group_values}
     total = StatusCount(None, answer.count, query.status is None)
     return [total, *(StatusCount(s, by_status.get(s, 0), query.status is s) for s in RUN_STATUSES)]

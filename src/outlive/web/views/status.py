@@ -23,12 +23,15 @@ class Status(StrEnum):
     SCHEDULED = "Scheduled"  # asked for, and nobody has taken it yet
     RETRYING = "Retrying"  # failed at least once; the next attempt is to come
     CANCELING = "Canceling"  # asked to cancel, not ended yet
+    LEFT_OPEN = "LeftOpen"  # had not ended when its run did
     RECORDED = "Recorded"  # something that happened at one moment
 
     @property
     def label(self) -> str:
         """The word for a person."""
-        return {"ContinuedAsNew": "Continued as new", "TimedOut": "Timed out"}.get(self.value, self.value)
+        return {"ContinuedAsNew": "Continued as new", "TimedOut": "Timed out", "LeftOpen": "Left open"}.get(
+            self.value, self.value
+        )
 
     @property
     def open(self) -> bool:

@@ -20,7 +20,7 @@ _STEPS: Final = (
 )  # seconds between two marks of the axis: steps that people count in
 _TICKS_MAX: Final = 7
 _WIDTH_MIN: Final = 0.25  # per cent: what was quick is still to be seen
-_AXIS_MIN: Final = 0.05  # seconds: a run just started has an axis too
+_AXIS_MIN: Final = 0.005  # seconds: a run just started has an axis too
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,18 +114,14 @@ def _mark(value: float, step: float) -> str:
 
 def _row(group: Group, axis: _Axis, now: datetime) -> Row:
     if group.ended is not None and group.ended == group.scheduled:
-        return Row(
-            group, [Segment("point", axis.x(group.scheduled), 0, group.name)], _words(group, None), None
-        )
+        return Row(group, [Segment("point", axis.x(group.scheduled), 0, group.name)], _words(group, None), None)
     end = group.ended or now
     seconds = times.between(group.scheduled, end)
     segments: list[Segment] = []
     waits = group.kind in ("activity", "child", "nexus")
     if group.kind == "timer":
         words = f"{group.status.label}, {times.span(seconds or 0)}"
-        return Row(
-            group, [axis.segment("wait", group.scheduled, end, words)], _words(group, seconds), seconds
-        )
+        return Row(group, [axis.segment("wait", group.scheduled, end, words)], _words(group, seconds), seconds)
     working = group.started is not None and group.status not in (Status.SCHEDULED, Status.RETRYING)
     work_from = group.started if waits and working else group.scheduled
     wait_end = work_from if working and work_from else end
