@@ -1,23 +1,25 @@
-"""Cron strings of workflows: five fields, names, steps, `@daily` and its like, `@every`, a time zone.
+"""Cron strings of workflows (`cron_schedule` of StartWorkflowExecution and its kin).
 
-A workflow's cron takes Sunday as 0 only. Both day of month and day of week must match where both are
-given, unless one of them is `*`: then the other decides. (Schedules have calendars of their own.)
+Not those of schedules, which are another language (`outlive.core.calendar`): here Sunday is 0 only, there
+are five fields and no comments, and if day of month and day of week are both given, either will do.
 """
 
 from __future__ import annotations
 
-import datetime
+import calendar
 import re
-import zoneinfo
 from dataclasses import dataclass
-from typing import Final
+from datetime import UTC, tzinfo
+from typing import Final, NamedTuple
 
+from outlive.core.calendar.durations import parse_duration
+from outlive.core.calendar.zones import UnknownZone, instant_of, load_zone, local_time
 from outlive.errors import InvalidArgument
-from outlive.limits import DAY, HOUR, MINUTE, MS, SECOND
 
-_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_DAYS: Final = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
-_SHORT: Final = {
+_SECOND: Final = 1_000_000_000
+_MINUTE_S: Final = 60
+_SEARCH_YEARS: Final = 9  # 29 February comes within eight
+_SHORTHANDS: Final = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
     "@monthly": "0 0 1 * *",
@@ -26,132 +28,151 @@ _SHORT: Final = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
-_UNITS: Final = {"ns": 1, "us": 1000, "µs": 1000, "ms": MS, "s": SECOND, "m": MINUTE, "h": HOUR}
-_SEARCH_YEARS: Final = 5  # a slot further away than this does not exist: 29 February comes every four
+_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_DAYS: Final = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+
+
+class _Bounds(NamedTuple):
+    title: str
+    first: int
+    last: int
+    names: tuple[str, ...] = ()
+
+
+_FIELDS: Final = (
+    _Bounds("minute", 0, 59),
+    _Bounds("hour", 0, 23),
+    _Bounds("day of month", 1, 31),
+    _Bounds("month", 1, 12, _MONTHS),
+    _Bounds("day of week", 0, 6, _DAYS),
+)
+
+
+class _Field(NamedTuple):
+    values: frozenset[int]
+    is_star: bool  # it has a `*` or `?` without a step
 
 
 @dataclass(frozen=True, slots=True)
 class Cron:
-    """When a cron string fires: at slots of a calendar, or every so often."""
+    """When a cron string fires: at times of a calendar in a zone, or every so often."""
 
-    every: int  # nanoseconds; 0: by the calendar
+    every: int  # nanoseconds, in whole seconds; 0: by the calendar
+    zone: tzinfo = UTC
     minutes: frozenset[int] = frozenset()
     hours: frozenset[int] = frozenset()
     days: frozenset[int] = frozenset()
     months: frozenset[int] = frozenset()
     weekdays: frozenset[int] = frozenset()  # 0 is Sunday
-    any_day: bool = True  # the day of month is *
-    any_weekday: bool = True
-    zone: datetime.tzinfo = datetime.UTC
+    either_day: bool = False  # day of month or day of week, not both
 
     def next_after(self, after: int) -> int | None:
-        """The first slot later than `after` (nanoseconds since the epoch), or None if there is none."""
+        """The first time later than `after`, both in nanoseconds since the epoch; None if there is none.
+
+        Of `@every`, that much later, in whole seconds. Of a calendar, the first instant at which clocks in
+        the zone show a match: a clock that is skipped does not match, one that is shown twice does so twice.
+        """
         if self.every:
-            return after + self.every
-        moment = datetime.datetime.fromtimestamp(after // SECOND, datetime.UTC).replace(second=0)
-        day = (moment + datetime.timedelta(minutes=1)).astimezone(self.zone).date()
-        last = day.replace(year=day.year + _SEARCH_YEARS, day=min(day.day, 28))
-        while day <= last:
-            if self._day_matches(day):
-                slot = self._in_day(day, after)
-                if slot is not None:
-                    return slot
-            day += datetime.timedelta(days=1)
+            return after // _SECOND * _SECOND + self.every
+        at = (after // (_MINUTE_S * _SECOND) + 1) * _MINUTE_S
+        local = local_time(self.zone, at)
+        last_year = local.year + _SEARCH_YEARS
+        while local.year <= last_year:
+            if local.month not in self.months:
+                at = self._begin_of_day(at, local.year + local.month // 12, local.month % 12 + 1, 1)
+            elif not self._is_day(local.year, local.month, local.day):
+                at = self._begin_of_day(at, local.year, local.month, local.day + 1)
+            elif local.hour not in self.hours:
+                at += (60 - local.minute) * _MINUTE_S
+            elif local.minute not in self.minutes:
+                at += _MINUTE_S
+            else:
+                return at * _SECOND
+            local = local_time(self.zone, at)
         return None
 
-    def _day_matches(self, day: datetime.date) -> bool:
-        if day.month not in self.months:
-            return False
-        weekday = day.isoweekday() % 7 in self.weekdays
-        if self.any_day or self.any_weekday:
-            return weekday and day.day in self.days
-        return weekday or day.day in self.days
+    def _is_day(self, year: int, month: int, day: int) -> bool:
+        in_month = day in self.days
+        in_week = (calendar.weekday(year, month, day) + 1) % 7 in self.weekdays
+        return in_month or in_week if self.either_day else in_month and in_week
 
-    def _in_day(self, day: datetime.date, after: int) -> int | None:
-        """The first slot of the day later than `after`. A local time that does not exist is left out."""
-        found: list[int] = []
-        for hour in sorted(self.hours):
-            for minute in sorted(self.minutes):
-                local = datetime.datetime(day.year, day.month, day.day, hour, minute, tzinfo=self.zone)
-                moment = local.astimezone(datetime.UTC)
-                if moment.astimezone(self.zone).replace(tzinfo=None) != local.replace(tzinfo=None):
-                    continue
-                slot = int(moment.timestamp()) * SECOND
-                if slot > after:
-                    found.append(slot)
-        return min(found, default=None)
+    def _begin_of_day(self, after: int, year: int, month: int, day: int) -> int:
+        """The begin of a local day, or an hour later than `after` if clocks skip it."""
+        begin = instant_of(self.zone, (year, month, day), (0, 0, 0))
+        return begin if begin > after else after + 60 * _MINUTE_S
 
 
 def parse_cron(text: str) -> Cron:
     """Read a cron string. Raises InvalidArgument if it is none, or can never fire."""
-    body, zone = _zone(text.strip())
-    if body.startswith("@every "):
-        return Cron(every=max(_duration(body.removeprefix("@every ").strip()), SECOND))
-    fields = _SHORT.get(body.lower(), body).split()
-    if len(fields) != 5:
-        raise _bad(text)
+    line, zone = text, ""
+    if text.startswith(("TZ=", "CRON_TZ=")):
+        head, space, line = text.partition(" ")
+        if not space:
+            raise _bad(text, "nothing follows the time zone")
+        zone, line = head.partition("=")[2], line.strip()
+    if line.startswith("@every "):
+        return Cron(_every(text, line.removeprefix("@every ")))
+    parts = _SHORTHANDS.get(line, line).split()
+    if len(parts) != len(_FIELDS):
+        raise _bad(text, "it needs five fields, or @daily and its like, or @every 1h")
+    fields = [_parse_field(text, bounds, part) for bounds, part in zip(_FIELDS, parts, strict=True)]
+    minutes, hours, days, months, weekdays = (field.values for field in fields)
+    either_day = not fields[2].is_star and not fields[4].is_star
+    if not (minutes and hours and _has_a_day(days, months, weekdays, either_day)):
+        raise _bad(text, "no time can be found to satisfy the schedule")
     try:
-        cron = Cron(
-            every=0,
-            minutes=_field(fields[0], 0, 59, ()),
-            hours=_field(fields[1], 0, 23, ()),
-            days=_field(fields[2], 1, 31, ()),
-            months=_field(fields[3], 1, 12, _MONTHS),
-            weekdays=_field(fields[4], 0, 6, _DAYS),
-            any_day=fields[2] in ("*", "?"),
-            any_weekday=fields[4] in ("*", "?"),
-            zone=zone,
-        )
-    except ValueError:
-        raise _bad(text) from None
-    if cron.next_after(0) is None:
-        raise _bad(text)
-    return cron
+        loaded = load_zone(zone)
+    except UnknownZone as unknown:
+        raise _bad(text, str(unknown)) from None
+    return Cron(0, loaded, minutes, hours, days, months, weekdays, either_day)
 
 
-def _bad(text: str) -> InvalidArgument:
-    return InvalidArgument(f"invalid CronSchedule {text!r}: give minute, hour, day, month, weekday, or @every 1h")
+def _bad(text: str, reason: str) -> InvalidArgument:
+    shown = text if len(text) <= 100 else text[:97] + "..."
+    return InvalidArgument(f"invalid CronSchedule {shown!r}: {reason}")
 
 
-def _zone(text: str) -> tuple[str, datetime.tzinfo]:
-    match = re.match(r"(?:CRON_TZ|TZ)=(\S+)\s+(.*)", text)
-    if match is None:
-        return text, datetime.UTC
-    try:
-        return match[2], zoneinfo.ZoneInfo(match[1])
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
-        raise InvalidArgument(f"invalid CronSchedule {text!r}: unknown time zone {match[1]}") from None
+def _every(text: str, span: str) -> int:
+    """Nanoseconds of `@every`: whole seconds, and one at least."""
+    nanoseconds = parse_duration(span, days=False)
+    if nanoseconds is None:
+        raise _bad(text, f"{span!r} is no duration; write 90s or 1h30m")
+    return max(nanoseconds // _SECOND, 1) * _SECOND
 
 
-def _duration(text: str) -> int:
-    """A span such as 1h30m, in nanoseconds."""
-    sign, rest = (-1, text[1:]) if text.startswith("-") else (1, text.removeprefix("+"))
-    parts = re.findall(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)", rest)
-    if rest != "0" and (not parts or "".join(a + b for a, b in parts) != rest):
-        raise InvalidArgument(f"invalid CronSchedule: {text!r} is not a duration such as 1h30m")
-    return sign * min(sum(int(float(number) * _UNITS[unit]) for number, unit in parts), 36_500 * DAY)
-
-
-def _field(text: str, low: int, high: int, names: tuple[str, ...]) -> frozenset[int]:
+def _parse_field(text: str, bounds: _Bounds, field: str) -> _Field:
     values: set[int] = set()
-    for part in text.split(","):
-        span, _, step_text = part.partition("/")
-        step = int(step_text) if step_text else 1
-        if span in ("*", "?"):
-            first, last = low, high
+    is_star = False
+    for part in filter(None, field.split(",")):
+        span, slash, step_text = part.partition("/")
+        first_text, dash, last_text = span.partition("-")
+        step = _number(step_text) if slash else 1
+        if first_text in ("*", "?"):
+            first, last = bounds.first, bounds.last
+            is_star |= step == 1
         else:
-            first_text, dash, last_text = span.partition("-")
-            first = _number(first_text, low, names)
-            last = _number(last_text, low, names) if dash else (high if step_text else first)
-        if step < 1 or first < low or last > high or first > last:
-            raise ValueError(part)
+            first = _value(bounds, first_text)
+            last = _value(bounds, last_text) if dash else bounds.last if slash else first
+        if step < 1 or not bounds.first <= first <= last <= bounds.last:
+            raise _bad(text, f"{part!r} is no {bounds.title}: {bounds.first} to {bounds.last}")
         values.update(range(first, last + 1, step))
-    return frozenset(values)
+    return _Field(frozenset(values), is_star)
 
 
-def _number(text: str, low: int, names: tuple[str, ...]) -> int:
-    if text.lower() in names:
-        return names.index(text.lower()) + (1 if low == 1 else 0)
-    if not text.isdigit():
-        raise ValueError(text)
-    return int(text)
+def _value(bounds: _Bounds, text: str) -> int:
+    """A number or a name; -1 if it is neither."""
+    if text.lower() in bounds.names:
+        return bounds.first + bounds.names.index(text.lower())
+    return _number(text)
+
+
+def _number(text: str) -> int:
+    return int(text) if re.fullmatch(r"\+?\d{1,9}", text, re.ASCII) else -1
+
+
+def _has_a_day(days: frozenset[int], months: frozenset[int], weekdays: frozenset[int], either_day: bool) -> bool:
+    """Whether any day of any year matches."""
+    longest = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+    in_month = any(day <= longest[month - 1] for month in months for day in days)
+    in_week = bool(months and weekdays)
+    return in_month or in_week if either_day else in_month and in_week
