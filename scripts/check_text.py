@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-FORBIDDEN = re.compile(r"/(?:root|home/\w+)/|/work/(?:main|shared|tmp|\.)|pypi\.(?:org|python)|registry\.npmjs|pythonhosted")
+FORBIDDEN = re.compile(
+    r"/(?:root|home/\w+)/|/work/(?:main|shared|tmp|\.)|pypi\.(?:org|python)|registry\.npmjs|pythonhosted"
+)
 SELF = Path("scripts/check_text.py")
 
 

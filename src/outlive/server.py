@@ -49,9 +49,7 @@ class Server:
             raise
 
     async def _start_on(self, store: SqliteStore) -> None:
-        writer = GroupWriter(
-            store, visibility_of=self._visibility_of, pending_of=pending_of, on_failure=self._fail
-        )
+        writer = GroupWriter(store, visibility_of=self._visibility_of, pending_of=pending_of, on_failure=self._fail)
         self._writer = writer
         limits = execution_limits(self.config.dynamic_config)
         namespaces = Namespaces(store, writer, new_id, limits)

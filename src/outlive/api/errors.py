@@ -15,4 +15,4 @@ def status_bytes(error: ServiceError) -> bytes | None:
         return None
     status = Status(code=int(error.code), message=error.message)
     status.details.add().Pack(error.detail)
-    return status.SerializeToString()
+    return bytes(status.SerializeToString())

@@ -19,6 +19,6 @@ def health_handlers(services: Sequence[str]) -> Handlers:
     async def check(request: Any, call: Call) -> Answer:
         if request.service not in known:
             raise NotFound(f"unknown service {request.service}")
-        return HealthCheckResponse(status=HealthCheckResponse.SERVING)
+        return bytes(HealthCheckResponse(status=HealthCheckResponse.SERVING).SerializeToString())
 
     return {"/grpc.health.v1.Health/Check": Rpc(HealthCheckRequest, check)}

@@ -36,16 +36,16 @@ def _pairs(what: str) -> Callable[[click.Context, click.Parameter, Sequence[str]
     return read
 
 
-def _dynamic(
-    context: click.Context, parameter: click.Parameter, values: Sequence[str]
-) -> dict[str, object]:
+def _dynamic(context: click.Context, parameter: click.Parameter, values: Sequence[str]) -> dict[str, object]:
     """KEY=JSON options."""
     result: dict[str, object] = {}
     for key, text in _pairs("KEY=JSON")(context, parameter, values).items():
         try:
             result[key] = json.loads(text)
         except ValueError:
-            raise click.BadParameter(f"the value of {key} is not JSON: write text in quotes, {key}='\"text\"'") from None
+            raise click.BadParameter(
+                f"the value of {key} is not JSON: write text in quotes, {key}='\"text\"'"
+            ) from None
     return result
 
 
@@ -60,7 +60,7 @@ def _options(command: Command) -> Command:
             click.option("-n", "--namespace", "namespaces", multiple=True,
                          help="Namespace to create; 'default' is always there. Repeatable."),
             click.option("--headless", is_flag=True, help="No web pages."),
-            click.option("--ui-port", type=click.IntRange(0, 65535), help="Port of the web pages. Default: port + 1000."),
+            click.option("--ui-port", type=click.IntRange(0, 65535), help="Port of the pages. Default: port + 1000."),
             click.option("--ui-ip", help="Address of the web pages. Default: 127.0.0.1."),
             click.option("--ui-public-path", default="", help="Path that a proxy puts before the pages."),
             click.option("--ui-asset-path", hidden=True),

@@ -64,7 +64,8 @@ def find_by_id(state: State, activity_id: str) -> Activity:
     scheduled_event_id = state.activity_ids.get(activity_id)
     if scheduled_event_id is None:
         raise NotFound(
-            f"cannot find pending activity with ActivityID {activity_id}, check workflow execution history for more details"
+            f"cannot find pending activity with ActivityID {activity_id}, "
+            "check workflow execution history for more details"
         )
     return find(state, scheduled_event_id)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from temporalio.api.common.v1 import WorkflowExecution, WorkflowType
 from temporalio.api.enums.v1 import (
@@ -94,7 +95,7 @@ def closed(t: Transition, initiated_event_id: int, run_id: str, close_event: His
 
 def _closing(child: Child, run_id: str, close_event: HistoryEvent) -> tuple[EventType.ValueType, object]:
     """The parent's event for the child's close event."""
-    common = {
+    common: dict[str, Any] = {
         "namespace": child.namespace,
         "namespace_id": child.namespace_id,
         "workflow_execution": WorkflowExecution(workflow_id=child.workflow_id, run_id=run_id),
@@ -170,9 +171,7 @@ def cancel_sent(
     """The cancel request to another workflow was delivered, or could not be."""
     if not t.state.open or t.state.cancels.pop(initiated_event_id) is None:
         return False
-    initiated = t.read_event(
-        initiated_event_id
-    ).request_cancel_external_workflow_execution_initiated_event_attributes
+    initiated = t.read_event(initiated_event_id).request_cancel_external_workflow_execution_initiated_event_attributes
     if failed is None:
         t.add(
             E.EVENT_TYPE_EXTERNAL_WORKFLOW_EXECUTION_CANCEL_REQUESTED,

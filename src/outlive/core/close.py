@@ -38,7 +38,7 @@ from temporalio.api.workflow.v1 import ResetPoints
 from outlive.core import retry, runs, workflow_task
 from outlive.core.cron import parse_cron
 from outlive.core.effects import Closed, ClosePolicy, NewRun, NotifyParent, policy_applies
-from outlive.core.proto import SECOND, duration, ns_of, timestamp
+from outlive.core.proto import SECOND, copy_fields, duration, ns_of, timestamp
 from outlive.core.state import DeadlineKind, TaskState
 from outlive.core.transition import Transition
 from outlive.limits import NEW_RUN_INTERVAL_MIN
@@ -47,6 +47,7 @@ E = EventType
 S = WorkflowExecutionStatus
 FORCE_CLOSE = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_FORCE_CLOSE_COMMAND
 I = ContinueAsNewInitiator  # noqa: E741
+_GIVEN = ("input", "header", "memo", "search_attributes", "last_completion_result")
 
 # -- by the workflow's own commands ------------------------------------------------------------------------
 
@@ -101,9 +102,7 @@ def continue_as_new(
     attributes.task_queue.CopyFrom(command.task_queue)
     attributes.workflow_run_timeout.CopyFrom(command.workflow_run_timeout)
     attributes.workflow_task_timeout.CopyFrom(command.workflow_task_timeout)
-    for name in ("input", "header", "memo", "search_attributes", "last_completion_result", "retry_policy"):
-        if command.HasField(name):
-            getattr(attributes, name).CopyFrom(getattr(command, name))
+    copy_fields(command, attributes, (*_GIVEN, "retry_policy"))
     if command.HasField("failure"):
         attributes.continued_failure.CopyFrom(command.failure)
     attributes.cron_schedule = command.cron_schedule
@@ -122,11 +121,7 @@ def continue_as_new(
         workflow_task_completed_event_id=task_completed_event_id,
         initiator=command.initiator,
     )
-    for name in ("input", "header", "memo", "search_attributes", "last_completion_result", "failure"):
-        if command.HasField(name):
-            getattr(event, name).CopyFrom(getattr(command, name))
-    if command.HasField("backoff_start_interval"):
-        event.backoff_start_interval.CopyFrom(command.backoff_start_interval)
+    copy_fields(command, event, (*_GIVEN, "failure", "backoff_start_interval"))
     t.add(E.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW, event)
     _close(t, S.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW)
 
@@ -226,7 +221,7 @@ def _carried_over(t: Transition) -> WorkflowExecutionStartedEventAttributes:
         parent_workflow_namespace_id=mine.parent_workflow_namespace_id,
         parent_initiated_event_id=mine.parent_initiated_event_id,
     )
-    for name in (
+    names = (
         "parent_workflow_execution",
         "root_workflow_execution",
         "priority",
@@ -234,9 +229,8 @@ def _carried_over(t: Transition) -> WorkflowExecutionStartedEventAttributes:
         "workflow_execution_expiration_time",
         "versioning_override",
         "time_skipping_config",
-    ):
-        if mine.HasField(name):
-            getattr(result, name).CopyFrom(getattr(mine, name))
+    )
+    copy_fields(mine, result, names)
     result.completion_callbacks.extend(mine.completion_callbacks)
     return result
 
@@ -245,9 +239,7 @@ def _again(t: Transition) -> WorkflowExecutionStartedEventAttributes:
     """The same run once more, as retry and cron start it."""
     mine = t.read_event(1).workflow_execution_started_event_attributes
     result = _carried_over(t)
-    for name in ("input", "header", "memo", "search_attributes", "retry_policy", "last_completion_result"):
-        if mine.HasField(name):
-            getattr(result, name).CopyFrom(getattr(mine, name))
+    copy_fields(mine, result, (*_GIVEN, "retry_policy"))
     result.cron_schedule = mine.cron_schedule
     return result
 

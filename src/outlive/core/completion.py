@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from temporalio.api.command.v1 import Command
-from temporalio.api.enums.v1 import CommandType, EventType, TimeoutType
+from temporalio.api.enums.v1 import CommandType, EventType, TimeoutType, WorkflowTaskFailedCause
 from temporalio.api.failure.v1 import Failure
 from temporalio.api.history.v1 import WorkflowTaskCompletedEventAttributes
 from temporalio.api.workflowservice.v1 import RespondWorkflowTaskCompletedRequest
@@ -25,7 +25,7 @@ from outlive.core import close, task_events, tracking, workflow_task
 from outlive.core.commands import activity, other, properties, timer, workflow
 from outlive.core.commands.base import BadCommand, CommandTask
 from outlive.core.decision import rollback
-from outlive.core.proto import ns_of
+from outlive.core.proto import copy_fields, ns_of
 from outlive.core.state import TaskState
 from outlive.core.transition import Transition
 from outlive.errors import InvalidArgument, NotFound, ServiceError
@@ -164,13 +164,9 @@ def _write_completed(t: Transition, request: RespondWorkflowTaskCompletedRequest
         identity=request.identity,
         binary_checksum=request.binary_checksum,
     )
-    for name, target in (
-        ("worker_version_stamp", "worker_version"),
-        ("sdk_metadata", "sdk_metadata"),
-        ("metering_metadata", "metering_metadata"),
-    ):
-        if request.HasField(name):
-            getattr(event, target).CopyFrom(getattr(request, name))
+    copy_fields(request, event, ("sdk_metadata", "metering_metadata"))
+    if request.HasField("worker_version_stamp"):
+        event.worker_version.CopyFrom(request.worker_version_stamp)
     event_id = t.add(EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED, event)
     info.last_started_event_id = info.task_started_event_id
     info.last_completed_event_id = event_id
@@ -196,7 +192,7 @@ def _run(task: CommandTask, command: Command) -> None:
         kind = command_name(command.command_type)
         cause = "WORKFLOW_TASK_FAILED_CAUSE_" + _BAD_CAUSE[command.command_type]
         raise BadCommand(
-            workflow_task.WorkflowTaskFailedCause.Value(cause),
+            WorkflowTaskFailedCause.Value(cause),
             f"{kind}CommandAttributes is not set on {kind}Command.",
         )
     task.user_metadata = command.user_metadata if command.HasField("user_metadata") else None

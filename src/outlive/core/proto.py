@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
-from temporalio.api.common.v1 import Payload, Payloads
+from temporalio.api.common.v1 import Payload
 from temporalio.api.failure.v1 import Failure
 
 SECOND = 1_000_000_000
@@ -30,26 +32,14 @@ def ns_of(value: Timestamp | Duration) -> int:
 
 def json_payload(text: str) -> Payload:
     """A payload holding a JSON string, as the default data converter writes it."""
-    import json
-
     return Payload(metadata={"encoding": b"json/plain"}, data=json.dumps(text).encode())
 
 
-def payloads_size(value: Payloads | None) -> int:
-    """Encoded bytes of the payloads."""
-    return value.ByteSize() if value is not None else 0
-
-
-def set_fields(message: Any, **values: Any) -> Any:
-    """Fill in a message's fields, leaving out those given as None."""
-    for name, value in values.items():
-        if value is None:
-            continue
-        if hasattr(value, "DESCRIPTOR"):
-            getattr(message, name).CopyFrom(value)
-        else:
-            setattr(message, name, value)
-    return message
+def copy_fields(source: Any, target: Any, names: Iterable[str]) -> None:
+    """Copy those of the named message fields that the source has set."""
+    for name in names:
+        if source.HasField(name):
+            getattr(target, name).CopyFrom(getattr(source, name))
 
 
 def truncated(failure: Failure, size_max: int) -> Failure:

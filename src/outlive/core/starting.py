@@ -23,13 +23,22 @@ from temporalio.api.workflowservice.v1 import (
 )
 
 from outlive.core.close import cron_backoff
-from outlive.core.proto import duration, ns_of, timestamp
+from outlive.core.proto import copy_fields, duration, ns_of, timestamp
 from outlive.core.state import Start, State
 from outlive.errors import WorkflowAlreadyStarted
 
 Reuse = WorkflowIdReusePolicy
 Conflict = WorkflowIdConflictPolicy
 S = WorkflowExecutionStatus
+_CARRIED = (
+    "input",
+    "workflow_execution_timeout",
+    "workflow_run_timeout",
+    "retry_policy",
+    "memo",
+    "search_attributes",
+    "header",
+)
 
 _UNCLEAN = frozenset(
     {
@@ -94,14 +103,13 @@ def by_client(
         identity=request.identity,
         cron_schedule=request.cron_schedule,
     )
-    _copy(
+    copy_fields(
         request,
         event,
-        ("input", "workflow_execution_timeout", "workflow_run_timeout", "retry_policy", "memo", "search_attributes")
-        + ("header", "priority", "versioning_override", "time_skipping_config"),
+        (*_CARRIED, "priority", "versioning_override", "time_skipping_config"),
     )
     if isinstance(request, StartWorkflowExecutionRequest):
-        _copy(request, event, ("continued_failure", "last_completion_result"))
+        copy_fields(request, event, ("continued_failure", "last_completion_result"))
         event.completion_callbacks.extend(request.completion_callbacks)
     _first_of_chain(event, run_id, now, ns_of(request.workflow_start_delay))
     return event
@@ -126,11 +134,10 @@ def by_parent(
         parent_initiated_event_id=initiated_event_id,
         root_workflow_execution=WorkflowExecution(workflow_id=parent.root_workflow_id, run_id=parent.root_run_id),
     )
-    _copy(
+    copy_fields(
         initiated,
         event,
-        ("input", "workflow_execution_timeout", "workflow_run_timeout", "workflow_task_timeout", "retry_policy")
-        + ("memo", "search_attributes", "header"),
+        (*_CARRIED, "workflow_task_timeout"),
     )
     priority = Priority.FromString(parent.priority or b"")
     priority.MergeFrom(initiated.priority)
@@ -138,12 +145,6 @@ def by_parent(
         event.priority.CopyFrom(priority)
     _first_of_chain(event, run_id, now, 0)
     return event
-
-
-def _copy(source: object, event: WorkflowExecutionStartedEventAttributes, names: tuple[str, ...]) -> None:
-    for name in names:
-        if source.HasField(name):  # type: ignore[attr-defined]
-            getattr(event, name).CopyFrom(getattr(source, name))
 
 
 def _first_of_chain(event: WorkflowExecutionStartedEventAttributes, run_id: str, now: int, delay: int) -> None:

@@ -100,9 +100,7 @@ class Transition:
 
     __slots__ = ("_flushed_started", "context", "effects", "limits", "now", "read_event", "state")
 
-    def __init__(
-        self, state: State, now: int, context: Context, read_event: Callable[[int], HistoryEvent]
-    ) -> None:
+    def __init__(self, state: State, now: int, context: Context, read_event: Callable[[int], HistoryEvent]) -> None:
         self.state = state
         self.now = now
         self.context = context

@@ -7,6 +7,7 @@ from typing import Any
 from temporalio.api.common.v1 import Memo, SearchAttributes, WorkflowExecution, WorkflowType
 from temporalio.api.enums.v1 import (
     EventType,
+    ParentClosePolicy,
     PendingActivityState,
     PendingWorkflowTaskState,
     TaskQueueKind,
@@ -89,7 +90,7 @@ class Descriptions:
                     run_id=child.run_id,
                     workflow_type_name=child.workflow_type,
                     initiated_id=child.initiated_event_id,
-                    parent_close_policy=child.parent_close_policy,
+                    parent_close_policy=ParentClosePolicy.ValueType(child.parent_close_policy),
                 )
                 for child in state.children
             )
@@ -153,9 +154,7 @@ class Descriptions:
         self, namespace: Namespace, request: DescribeTaskQueueRequest, call: Call
     ) -> DescribeTaskQueueResponse:
         kind = request.task_queue_type or TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW
-        name = QueueName(
-            namespace.id, request.task_queue.name, kind == TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY
-        )
+        name = QueueName(namespace.id, request.task_queue.name, kind == TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY)
         response = DescribeTaskQueueResponse(
             pollers=[
                 PollerInfo(

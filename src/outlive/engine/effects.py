@@ -174,7 +174,9 @@ class Effects:
         if outgoing is None or not run.state.open:
             return
         attributes = self._runs.read_event(run, event_id).signal_external_workflow_execution_initiated_event_attributes
-        target = self._target(run, attributes.namespace_id, attributes.workflow_execution, attributes.child_workflow_only)
+        target = self._target(
+            run, attributes.namespace_id, attributes.workflow_execution, attributes.child_workflow_only
+        )
         failed: _SignalCause.ValueType | None = None
         try:
             if target is None:
@@ -203,7 +205,9 @@ class Effects:
         attributes = self._runs.read_event(
             run, event_id
         ).request_cancel_external_workflow_execution_initiated_event_attributes
-        target = self._target(run, attributes.namespace_id, attributes.workflow_execution, attributes.child_workflow_only)
+        target = self._target(
+            run, attributes.namespace_id, attributes.workflow_execution, attributes.child_workflow_only
+        )
         failed: _CancelCause.ValueType | None = None
         if target is None:
             failed = _CancelCause.CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE_EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND

@@ -84,8 +84,10 @@ class Histories:
         """Events from `first` on, at most up to `upto` (0: all there are)."""
         end = run.state.info.next_event_id - 1
         end = min(end, upto) if upto else end
-        size = min(request.maximum_page_size, HISTORY_PAGE_EVENTS) if request.maximum_page_size > 0 else (
-            HISTORY_PAGE_EVENTS
+        size = (
+            min(request.maximum_page_size, HISTORY_PAGE_EVENTS)
+            if request.maximum_page_size > 0
+            else (HISTORY_PAGE_EVENTS)
         )
         events: list[bytes] = []
         if first <= end:

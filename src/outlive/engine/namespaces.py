@@ -34,7 +34,7 @@ class Namespace:
     data: Mapping[str, str] = field(default_factory=dict)  # the owner's own
     custom_attributes: AttributeTypes = field(default_factory=dict)
     attribute_types: AttributeTypes = field(default_factory=dict)  # system, predefined and custom
-    limits: ExecutionLimits = ExecutionLimits()
+    limits: ExecutionLimits = field(default_factory=ExecutionLimits)
 
 
 class Namespaces:

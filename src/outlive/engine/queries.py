@@ -249,5 +249,5 @@ def _rejection(run: Run, condition: QueryRejectCondition.ValueType) -> QueryWork
         and unclean
     )
     if status == PAUSED or not_open or not_clean:
-        return QueryWorkflowResponse(query_rejected=QueryRejected(status=status))
+        return QueryWorkflowResponse(query_rejected=QueryRejected(status=S.ValueType(status)))
     return None

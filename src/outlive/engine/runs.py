@@ -136,7 +136,7 @@ class Runs:
         run = self.find(namespace_id, workflow_id, run_id)
         if run is None:
             if run_id:
-                raise NotFound(f"workflow execution not found for workflow ID \"{workflow_id}\" and run ID \"{run_id}\"")
+                raise NotFound(f'workflow execution not found for workflow ID "{workflow_id}" and run ID "{run_id}"')
             raise NotFound(f"workflow not found for ID: {workflow_id}")
         return run
 

@@ -192,9 +192,7 @@ def _waits(request: StartWorkflowExecutionRequest) -> bool:
     return bool(request.cron_schedule or ns_of(request.workflow_start_delay))
 
 
-def _record_attachment(
-    t: Transition, request: StartWorkflowExecutionRequest, options: OnConflictOptions
-) -> None:
+def _record_attachment(t: Transition, request: StartWorkflowExecutionRequest, options: OnConflictOptions) -> None:
     event = WorkflowExecutionOptionsUpdatedEventAttributes(attached_request_id=request.request_id)
     if options.attach_completion_callbacks:
         event.attached_completion_callbacks.extend(request.completion_callbacks)

@@ -116,9 +116,7 @@ class WorkflowTasks:
             workflow_execution=WorkflowExecution(workflow_id=start.workflow_id, run_id=start.run_id),
             workflow_type=WorkflowType(name=start.workflow_type),
             previous_started_event_id=state.info.last_started_event_id,
-            workflow_execution_task_queue=TaskQueue(
-                name=start.task_queue, kind=TaskQueueKind.TASK_QUEUE_KIND_NORMAL
-            ),
+            workflow_execution_task_queue=TaskQueue(name=start.task_queue, kind=TaskQueueKind.TASK_QUEUE_KIND_NORMAL),
         )
 
     def _with_history(self, run: Run, response: PollWorkflowTaskQueueResponse, first: int) -> bytes:
@@ -169,9 +167,7 @@ class WorkflowTasks:
     ) -> RespondWorkflowTaskCompletedResponse | bytes:
         run, token = self._answered(namespace, request.task_token)
         new_request_id = self._runs.new_id()
-        outcome = self._runs.decide(
-            run, lambda t: self._complete(t, request, new_request_id)
-        )
+        outcome = self._runs.decide(run, lambda t: self._complete(t, request, new_request_id))
         await self._runs.committed(run)
         self._queries.task_ended(run, token.started_event_id, request.query_results, failed=outcome.error is not None)
         if outcome.error is not None:
@@ -184,9 +180,7 @@ class WorkflowTasks:
             data += wire.field(_WORKFLOW_TASK, self.answer(run, cached=True))
         return data
 
-    def _complete(
-        self, t: Transition, request: RespondWorkflowTaskCompletedRequest, new_request_id: str
-    ) -> Outcome:
+    def _complete(self, t: Transition, request: RespondWorkflowTaskCompletedRequest, new_request_id: str) -> Outcome:
         """Apply the completion, and start the activities that go out with the answer."""
         outcome = completion.complete(t, request, new_request_id=new_request_id)
         outcome.eager = [e for e in outcome.eager if t.state.open and e in t.state.activities]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
+import sys
 from pathlib import Path
 
 from outlive.errors import StartupError
 
-if os.name == "nt":
+if sys.platform == "win32":
     import msvcrt
 else:
     import fcntl
@@ -27,7 +27,7 @@ class FileLock:
         except OSError as error:
             raise StartupError(f"{database} cannot be opened: {error.strerror or error}.") from None
         try:
-            if os.name == "nt":
+            if sys.platform == "win32":
                 msvcrt.locking(self._file.fileno(), msvcrt.LK_NBLCK, 1)
             else:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)

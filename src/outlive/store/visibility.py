@@ -187,8 +187,7 @@ class VisibilityStore:
         where = _all([path.where, *conditions])
         order = ", ".join(f"{column} DESC" for column in path.key)
         return self._connection.execute(
-            f"SELECT {ROW}, {', '.join(path.key)} FROM {path.source.text} WHERE {where.text}"
-            f" ORDER BY {order} LIMIT ?",
+            f"SELECT {ROW}, {', '.join(path.key)} FROM {path.source.text} WHERE {where.text} ORDER BY {order} LIMIT ?",
             (*path.source.parameters, *where.parameters, limit),
         ).fetchall()
 

@@ -250,10 +250,7 @@ def _root(node: Condition, namespace: int) -> Sql | None:
     if not isinstance(node, Compare) or node.operator is not Operator.EQ:
         return None
     descendants = Sql("v.root_workflow_id = ? AND v.root_workflow_id <> v.workflow_id", (node.value,))
-    parts = [
-        _rows(namespace, part)
-        for part in (descendants, Sql("v.workflow_id = ? COLLATE NOCASE", (node.value,)))
-    ]
+    parts = [_rows(namespace, part) for part in (descendants, Sql("v.workflow_id = ? COLLATE NOCASE", (node.value,)))]
     return Sql(" UNION ".join(part.text for part in parts), parts[0].parameters + parts[1].parameters)
 
 

@@ -53,7 +53,7 @@ def split(indexed: Sequence[IndexedAttribute]) -> tuple[int, list[IndexedAttribu
         if name == BUILD_IDS and isinstance(value, tuple):
             others = tuple(each for each in value if each.lower() != UNVERSIONED)
             unversioned = int(len(others) < len(value))
-            attribute = IndexedAttribute(name, kind, others)  # noqa: PLW2901
+            attribute = IndexedAttribute(name, kind, others)
         if name not in COLUMNS and attribute.value != ():
             rest.append(attribute)
     return unversioned, rest

@@ -110,6 +110,4 @@ def _check_event_link(link: Link.WorkflowEvent) -> None:
         if not value:
             raise InvalidArgument(f"workflow event link must not have an empty {name} field")
     if link.event_ref.event_id and not link.event_ref.event_type:
-        raise InvalidArgument(
-            "workflow event link ref cannot have an unspecified event type and a non-zero event ID"
-        )
+        raise InvalidArgument("workflow event link ref cannot have an unspecified event type and a non-zero event ID")

@@ -132,9 +132,7 @@ def check_ranges(field: Field, ranges: Iterable[Range]) -> None:
     bounds = f"[{field.first}-{field.last}]"
     for made in ranges:
         if not field.first <= made.start <= field.last:
-            raise BadSpec(
-                f"invalid calendar spec: {field.title} Start is not in range {bounds}: {made.start}"
-            )
+            raise BadSpec(f"invalid calendar spec: {field.title} Start is not in range {bounds}: {made.start}")
         if made.end != 0 and not made.start <= made.end <= field.last:
             reason = f"{field.title} End is before Start or not in range {bounds}: {made.end}"
             raise BadSpec(f"invalid calendar spec: {reason}")

@@ -125,9 +125,7 @@ class Calendar:
             return True
         return _weekday(local_time(self.zone, instant_of(self.zone, date, clock))) in self.weekdays
 
-    def _in_hour(
-        self, date: Date, hour: int, clocks: Iterator[tuple[int, int]], *, second_pass: bool
-    ) -> int | None:
+    def _in_hour(self, date: Date, hour: int, clocks: Iterator[tuple[int, int]], *, second_pass: bool) -> int | None:
         """The first match among some clocks (minute, second) of an hour, or in its second showing."""
         for minute, second in clocks:
             instant = instant_of(self.zone, date, (hour, minute, second))

@@ -17,9 +17,7 @@ from outlive.errors import InvalidArgument
 
 COMMENT_MAX: Final = 200  # bytes
 MATCHING_TIMES_MAX: Final = 1_000  # of one ListScheduleMatchingTimes
-EXCLUDED_MAX: Final = (
-    10_000  # excluded times (or whole minutes, hours, days of them) passed over for one match
-)
+EXCLUDED_MAX: Final = 10_000  # excluded times (or whole minutes, hours, days of them) passed over for one match
 _SECOND: Final = 1_000_000_000
 _LATEST: Final = 253_370_764_800 * _SECOND  # the year 9999 in all zones: what messages and calendars can hold
 _MILLISECOND: Final = 1_000_000
@@ -85,9 +83,7 @@ class CompiledSpec:
         """The next time, be it excluded or not."""
         seconds = after // _SECOND
         times = [time for calendar in self._calendars if (time := calendar.next_after(seconds)) is not None]
-        times += [
-            ((seconds - phase) // interval + 1) * interval + phase for interval, phase in self._intervals
-        ]
+        times += [((seconds - phase) // interval + 1) * interval + phase for interval, phase in self._intervals]
         return min(times) * _SECOND if times else None
 
     def _jitter(self, nominal: int, seed: str) -> int:
@@ -148,9 +144,7 @@ def _canonical(spec: ScheduleSpec) -> ScheduleSpec:
 def _adopt_zone(spec: ScheduleSpec, zones: list[str]) -> None:
     """All cron lines must name the same zone, or none, and not another than the spec."""
     if any(zone != zones[0] for zone in zones):
-        raise BadSpec(
-            f"conflicting timezone names: {', '.join(dict.fromkeys(zone or 'none' for zone in zones))}"
-        )
+        raise BadSpec(f"conflicting timezone names: {', '.join(dict.fromkeys(zone or 'none' for zone in zones))}")
     if not zones or not zones[0]:
         return
     if spec.timezone_data or spec.timezone_name not in ("", zones[0]):

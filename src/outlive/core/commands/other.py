@@ -9,7 +9,7 @@ from temporalio.api.command.v1 import (
     SignalExternalWorkflowExecutionCommandAttributes,
     StartChildWorkflowExecutionCommandAttributes,
 )
-from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.common.v1 import SearchAttributes, WorkflowExecution
 from temporalio.api.enums.v1 import EventType, ParentClosePolicy, WorkflowIdReusePolicy
 from temporalio.api.history.v1 import (
     RequestCancelExternalWorkflowExecutionInitiatedEventAttributes,
@@ -49,9 +49,7 @@ _CHILD = "StartChildWorkflowExecutionCommand"
 
 def _limit(count: int, most: int, what: str, cause: Cause.ValueType) -> None:
     if count >= most:
-        raise BadCommand(
-            cause, f"the number of pending {what}, {count}, has reached the per-workflow limit of {most}"
-        )
+        raise BadCommand(cause, f"the number of pending {what}, {count}, has reached the per-workflow limit of {most}")
 
 
 def _namespace_id(task: CommandTask, namespace: str, cause: Cause.ValueType) -> tuple[str, str]:
@@ -86,9 +84,7 @@ def start_child(task: CommandTask, command: StartChildWorkflowExecutionCommandAt
             BAD_CHILD, "StartChildWorkflowExecutionCommandAttributes.Memo exceeds size limit.", terminates=True
         )
     event = _child_event(task, command, namespace, namespace_id)
-    event_id = t.add(
-        E.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED, event, user_metadata=task.user_metadata
-    )
+    event_id = t.add(E.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED, event, user_metadata=task.user_metadata)
     child = Child(
         initiated_event_id=event_id,
         namespace=namespace,
@@ -137,9 +133,7 @@ def _check_child(command: StartChildWorkflowExecutionCommandAttributes, namespac
         try:
             parse_cron(command.cron_schedule)
         except InvalidArgument:
-            raise BadCommand(
-                BAD_CHILD, f"invalid CronSchedule on {_CHILD}: invalid CronSchedule.. {where}"
-            ) from None
+            raise BadCommand(BAD_CHILD, f"invalid CronSchedule on {_CHILD}: invalid CronSchedule.. {where}") from None
     if problem := priority_problem(command.priority):
         raise BadCommand(BAD_CHILD, f"invalid priorities: {problem}. {where}")
     if command.task_queue.name and (problem := queue_problem(command.task_queue.name)):
@@ -159,7 +153,9 @@ def _child_event(
     execution_timeout = capped(command.workflow_execution_timeout)
     if execution_timeout:
         run_timeout = min(run_timeout or execution_timeout, execution_timeout)
-    task_timeout = min(capped(command.workflow_task_timeout) or WORKFLOW_TASK_TIMEOUT_DEFAULT, WORKFLOW_TASK_TIMEOUT_MAX)
+    task_timeout = min(
+        capped(command.workflow_task_timeout) or WORKFLOW_TASK_TIMEOUT_DEFAULT, WORKFLOW_TASK_TIMEOUT_MAX
+    )
     if run_timeout:
         task_timeout = min(task_timeout, run_timeout)
     event = StartChildWorkflowExecutionInitiatedEventAttributes(
@@ -191,14 +187,10 @@ def _child_event(
     return event
 
 
-def checked_attributes(
-    task: CommandTask, attributes: search_attributes.SearchAttributes
-) -> search_attributes.SearchAttributes:
+def checked_attributes(task: CommandTask, attributes: SearchAttributes) -> SearchAttributes:
     """The search attributes with their types; BadCommand if the namespace does not take them."""
     try:
-        return search_attributes.validate(
-            attributes, task.t.context.attribute_types, task.t.state.start.namespace
-        )
+        return search_attributes.validate(attributes, task.t.context.attribute_types, task.t.state.start.namespace)
     except InvalidArgument as error:
         raise BadCommand(BAD_ATTRIBUTES, error.message, terminates="size limit" in error.message) from None
 
@@ -249,9 +241,7 @@ def signal(task: CommandTask, command: SignalExternalWorkflowExecutionCommandAtt
         child_workflow_only=command.child_workflow_only,
         header=command.header if command.HasField("header") else None,
     )
-    event_id = t.add(
-        E.EVENT_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED, event, user_metadata=task.user_metadata
-    )
+    event_id = t.add(E.EVENT_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED, event, user_metadata=task.user_metadata)
     t.state.signals.put(event_id, Outgoing(event_id, t.context.new_id()))
     t.effect(SendSignal(event_id))
 
@@ -275,8 +265,9 @@ def cancel(task: CommandTask, command: RequestCancelExternalWorkflowExecutionCom
             BAD_CANCEL,
             f"Invalid RunId set on {name}. WorkflowId={workflow_id} RunId={run_id} Namespace={command.namespace}",
         )
-    started_here = any(c.workflow_id == workflow_id and c.initiated_event_id > task.completed_event_id
-                       for c in t.state.children)
+    started_here = any(
+        c.workflow_id == workflow_id and c.initiated_event_id > task.completed_event_id for c in t.state.children
+    )
     if command.child_workflow_only and started_here:
         raise BadCommand(
             BAD_CANCEL,

@@ -83,9 +83,7 @@ def continue_as_new(task: CommandTask, command: ContinueAsNewWorkflowExecutionCo
         filled.workflow_run_timeout.CopyFrom(duration(longest))
     task_timeout = min(capped(filled.workflow_task_timeout) or start.task_timeout, WORKFLOW_TASK_TIMEOUT_MAX)
     run_timeout = ns_of(filled.workflow_run_timeout)
-    filled.workflow_task_timeout.CopyFrom(
-        duration(min(task_timeout, run_timeout) if run_timeout else task_timeout)
-    )
+    filled.workflow_task_timeout.CopyFrom(duration(min(task_timeout, run_timeout) if run_timeout else task_timeout))
     if filled.HasField("retry_policy"):
         filled.retry_policy.CopyFrom(checked_policy(filled.retry_policy)[0])
     close.continue_as_new(task.t, filled, task.completed_event_id)

@@ -49,9 +49,7 @@ class Conditions:
         if attribute.kind == TEXT:
             raise self._no_operator(keyword, attribute)
         values = tuple(dict.fromkeys(self._value(attribute, prefix, literal) for literal in literals))
-        return self._status(
-            attribute, nodes.In(attribute, values, negated), lambda name: (name in values) != negated
-        )
+        return self._status(attribute, nodes.In(attribute, values, negated), lambda name: (name in values) != negated)
 
     def between(self, name: Token, keyword: Token, low: Literal, high: Literal, negated: bool) -> Condition:
         attribute, prefix = self._resolve(name)
