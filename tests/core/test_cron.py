@@ -222,17 +222,11 @@ def test_other_zones(zone: str, cron: str, after: str, times: list[str]) -> None
 def field(first: int, last: int) -> st.SearchStrategy[str]:
     number = st.integers(first, last)
     span = st.tuples(number, number).map(lambda ends: f"{min(ends)}-{max(ends)}")
-    stepped = st.tuples(st.one_of(span, st.just("*")), st.integers(2, 9)).map(
-        lambda both: f"{both[0]}/{both[1]}"
-    )
-    return st.lists(st.one_of(number.map(str), span, stepped, st.just("*")), min_size=1, max_size=2).map(
-        ",".join
-    )
+    stepped = st.tuples(st.one_of(span, st.just("*")), st.integers(2, 9)).map(lambda both: f"{both[0]}/{both[1]}")
+    return st.lists(st.one_of(number.map(str), span, stepped, st.just("*")), min_size=1, max_size=2).map(",".join)
 
 
-crons = st.tuples(
-    field(0, 59), field(0, 23), st.just("*") | field(1, 31), st.just("*"), st.just("*") | field(0, 6)
-)
+crons = st.tuples(field(0, 59), field(0, 23), st.just("*") | field(1, 31), st.just("*"), st.just("*") | field(0, 6))
 
 
 @settings(max_examples=80, deadline=None)
@@ -264,9 +258,7 @@ def matches(cron: str, local: datetime) -> bool:
     in_month, in_week = within(day, local.day, 1, 31), within(weekday, local.isoweekday() % 7, 0, 6)
     stars = any(part == "*" for text in (day, weekday) for part in text.split(","))
     one_day = in_month and in_week if stars else in_month or in_week
-    return (
-        one_day and within(minute, local.minute, 0, 59) and within(hour, local.hour, 0, 23) and month == "*"
-    )
+    return one_day and within(minute, local.minute, 0, 59) and within(hour, local.hour, 0, 23) and month == "*"
 
 
 def within(text: str, value: int, first: int, last: int) -> bool:
@@ -280,9 +272,9 @@ def within(text: str, value: int, first: int, last: int) -> bool:
 
 @given(
     st.text(max_size=30)
-    | st.lists(
-        st.sampled_from(["*", "?", ",", "-", "/", "0", "5", "60", "mon", "@every", "1h", "TZ=UTC"])
-    ).map(" ".join)
+    | st.lists(st.sampled_from(["*", "?", ",", "-", "/", "0", "5", "60", "mon", "@every", "1h", "TZ=UTC"])).map(
+        " ".join
+    )
 )
 def test_any_text_is_taken_or_refused(text: str) -> None:
     try:
@@ -291,7 +283,4 @@ def test_any_text_is_taken_or_refused(text: str) -> None:
         return
     following = cron.next_after(RECORDED_AT)
     assert following is None or following > RECORDED_AT - SECOND
-    assert (
-        following is None
-        or following - RECORDED_AT < timedelta(days=366 * 9) // timedelta(microseconds=1) * 1000
-    )
+    assert following is None or following - RECORDED_AT < timedelta(days=366 * 9) // timedelta(microseconds=1) * 1000

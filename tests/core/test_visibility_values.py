@@ -130,7 +130,5 @@ def test_datetimes_of_all_offsets(moment: datetime, offset: int) -> None:
     shifted = moment + timedelta(minutes=offset)
     sign, minutes = "-" if offset < 0 else "+", abs(offset)
     text = shifted.isoformat() + f"{sign}{minutes // 60:02}:{minutes % 60:02}"
-    microseconds = (moment.replace(tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(
-        microseconds=1
-    )
+    microseconds = (moment.replace(tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
     assert parse_datetime(text) == microseconds * 1000

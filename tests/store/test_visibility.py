@@ -106,9 +106,7 @@ def test_a_record_comes_back_as_written(store: VisibilityStore) -> None:
     assert store.list(parse_filter("", TYPES), SPACE, 10).records == [written]
 
 
-def test_attributes_are_found_changed_and_forgotten(
-    connection: apsw.Connection, store: VisibilityStore
-) -> None:
+def test_attributes_are_found_changed_and_forgotten(connection: apsw.Connection, store: VisibilityStore) -> None:
     first = (
         attribute("Customer", "alpha"),
         attribute("Tags", ("Red", "red", "blue")),
@@ -177,9 +175,7 @@ def test_unversioned_is_a_build_id_like_others(connection: apsw.Connection, stor
 
 def test_namespaces_do_not_meet(store: VisibilityStore) -> None:
     store.upsert(record(1, indexed=(attribute("Customer", "alpha"), attribute("Note", "word"))))
-    store.upsert(
-        record(1, namespace_id=OTHER, indexed=(attribute("Customer", "beta"), attribute("Note", "word")))
-    )
+    store.upsert(record(1, namespace_id=OTHER, indexed=(attribute("Customer", "beta"), attribute("Note", "word"))))
     for namespace, customer in ((SPACE, "alpha"), (OTHER, "beta")):
         for query in (
             "",
@@ -239,9 +235,7 @@ def test_open_runs_come_first_then_the_last_closed(store: VisibilityStore) -> No
     assert [workflow_id[-1] for workflow_id in ids(store, "ExecutionStatus != 'Running'")] == list("65234")
 
 
-def pages(
-    store: VisibilityStore, query: str, size: int, between: Callable[[], None] = lambda: None
-) -> list[str]:
+def pages(store: VisibilityStore, query: str, size: int, between: Callable[[], None] = lambda: None) -> list[str]:
     seen, token = [], b""
     while True:
         page = store.list(parse_filter(query, TYPES), SPACE, size, token)
@@ -331,9 +325,7 @@ def plans(connection: apsw.Connection, store: VisibilityStore) -> Callable[[str]
         ("TemporalNamespaceDivision = 'TemporalScheduler'", "visibility_order"),
     ],
 )
-def test_ordered_paths_neither_scan_nor_sort(
-    query: str, index: str, plans: Callable[[str], list[str]]
-) -> None:
+def test_ordered_paths_neither_scan_nor_sort(query: str, index: str, plans: Callable[[str], list[str]]) -> None:
     lines = plans(query)
     assert any(f"INDEX {index} " in line for line in lines)
     assert not [line for line in lines if line.startswith("SCAN") or "TEMP B-TREE" in line]
@@ -458,9 +450,7 @@ LITERALS = {
     "Due": st.sampled_from([*map(quoted, TIMES), "0"]),
     "Tags": st.sampled_from([*TEXTS, "ALPHA", "ÜNÏ"]).map(quoted),
     "BuildIds": st.sampled_from(["'unversioned'", "'v1'", "'v2'"]),
-    "Note": st.lists(st.sampled_from([*WORDS, "QUICK", "none"]), min_size=1, max_size=3)
-    .map(" ".join)
-    .map(quoted),
+    "Note": st.lists(st.sampled_from([*WORDS, "QUICK", "none"]), min_size=1, max_size=3).map(" ".join).map(quoted),
 }
 COMPARISONS = ["=", "!=", "<", "<=", ">", ">="]
 

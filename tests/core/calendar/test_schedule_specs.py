@@ -286,10 +286,7 @@ def test_calendars_intervals_and_exclusions_together() -> None:
 
 def test_every_field_but_the_year_must_be_given() -> None:
     assert (
-        times(
-            compiled(structured_calendar=[{"hour": [{"start": 9}]}]), "2026-01-01T00:00Z", "2030-01-01T00:00Z"
-        )
-        == []
+        times(compiled(structured_calendar=[{"hour": [{"start": 9}]}]), "2026-01-01T00:00Z", "2030-01-01T00:00Z") == []
     )
     assert compiled().next_time(0, "") is None
 
@@ -401,24 +398,17 @@ def test_a_zone_of_the_clients_own() -> None:
     for width in (4, 8):
         data += b"" if width == 4 else b"TZif2" + bytes(15)
         data += b"".join(n.to_bytes(4) for n in (0, 0, 0, 0, 1, 4)) + (5400).to_bytes(4) + b"\0\0ABC\0"
-    spec = ScheduleSpec(
-        cron_string=["0 9 * * *"], timezone_name="My/Zone", timezone_data=bytes(data) + b"\n\n"
-    )
+    spec = ScheduleSpec(cron_string=["0 9 * * *"], timezone_name="My/Zone", timezone_data=bytes(data) + b"\n\n")
     assert times(compile_spec(spec), "2026-05-04T00:00Z", "2026-05-05T00:00Z") == ["05-04 07:30"]
 
 
 def test_everything_excluded() -> None:
     always = [ALWAYS]
-    assert (
-        compiled(interval=[{"interval": "1s"}], exclude_structured_calendar=always).next_time(HOUR, "")
-        is None
-    )
+    assert compiled(interval=[{"interval": "1s"}], exclude_structured_calendar=always).next_time(HOUR, "") is None
     spec = cron("0 9 * * *", exclude_structured_calendar=always)
     assert spec.next_time(HOUR, "") is None
     odd = ALWAYS | {"second": [{"start": 0, "end": 58, "step": 2}]}
-    assert (
-        compiled(interval=[{"interval": "2s"}], exclude_structured_calendar=[odd]).next_time(HOUR, "") is None
-    )
+    assert compiled(interval=[{"interval": "2s"}], exclude_structured_calendar=[odd]).next_time(HOUR, "") is None
 
 
 def test_long_exclusions_are_passed_over() -> None:
@@ -483,9 +473,7 @@ def test_jitter_stays_before_the_next_time(jitter: str, bound: int) -> None:
 
 def made_ranges(first: int, last: int) -> st.SearchStrategy[list[Range]]:
     number = st.integers(first, last)
-    one = st.tuples(number, number, st.integers(0, 7)).map(
-        lambda t: Range(start=min(t[:2]), end=max(t[:2]), step=t[2])
-    )
+    one = st.tuples(number, number, st.integers(0, 7)).map(lambda t: Range(start=min(t[:2]), end=max(t[:2]), step=t[2]))
     return st.lists(one, min_size=1, max_size=2)
 
 
@@ -506,9 +494,7 @@ calendars = st.builds(
     st.integers(1_750_000_000, 1_800_000_000),
     st.sampled_from(["UTC", "Asia/Kathmandu", "Asia/Tokyo"]),
 )
-def test_the_next_time_is_the_first_second_that_matches(
-    spec: StructuredCalendarSpec, start: int, zone: str
-) -> None:
+def test_the_next_time_is_the_first_second_that_matches(spec: StructuredCalendarSpec, start: int, zone: str) -> None:
     calendar = Calendar.of(spec, ZoneInfo(zone))
     span = 2 * 3600
     expected = [t for t in range(start + 1, start + span + 1) if calendar.matches(t)]
@@ -536,9 +522,7 @@ def test_times_increase(
     zone: str,
     jitter: int,
 ) -> None:
-    spec = ScheduleSpec(
-        structured_calendar=calendars, exclude_structured_calendar=excluded, timezone_name=zone
-    )
+    spec = ScheduleSpec(structured_calendar=calendars, exclude_structured_calendar=excluded, timezone_name=zone)
     for interval, phase in intervals:
         made = spec.interval.add()
         made.interval.FromSeconds(interval)
