@@ -11,9 +11,7 @@ from temporalio import activity, workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError
 
-HOSTILE_TEXT = (
-    "<script>alert('run')</script>\x1b[31mred\x1b[0m \u202egnp.exe & \"quoted\" <img src=x onerror=alert(1)>"
-)
+HOSTILE_TEXT = "<script>alert('run')</script>\x1b[31mred\x1b[0m \u202egnp.exe & \"quoted\" <img src=x onerror=alert(1)>"
 
 
 @activity.defn
@@ -31,9 +29,7 @@ async def embed(document: str) -> list[float]:
 
 @activity.defn
 async def charge(amount: int) -> None:
-    raise ApplicationError(
-        f"Card declined: cannot charge {amount} EUR", type="CardDeclined", non_retryable=True
-    )
+    raise ApplicationError(f"Card declined: cannot charge {amount} EUR", type="CardDeclined", non_retryable=True)
 
 
 @activity.defn
@@ -94,9 +90,7 @@ class ResearchPipeline:
         fetched = await workflow.execute_activity(
             fetch, source, start_to_close_timeout=timedelta(seconds=10), summary="Read the documentation"
         )
-        await workflow.execute_local_activity(
-            count_words, source, start_to_close_timeout=timedelta(seconds=5)
-        )
+        await workflow.execute_local_activity(count_words, source, start_to_close_timeout=timedelta(seconds=5))
         await workflow.execute_activity(
             embed,
             fetched["documents"][0],
@@ -105,9 +99,7 @@ class ResearchPipeline:
         )
         analyses = await asyncio.gather(
             *(
-                workflow.execute_child_workflow(
-                    AnalyseDocument.run, name, id=f"{workflow.info().workflow_id}/{name}"
-                )
+                workflow.execute_child_workflow(AnalyseDocument.run, name, id=f"{workflow.info().workflow_id}/{name}")
                 for name in fetched["documents"]
             )
         )
@@ -183,9 +175,7 @@ class ManySteps:
     @workflow.run
     async def run(self, steps: int) -> int:
         for step in range(steps):
-            await workflow.execute_activity(
-                count_words, f"step {step}", start_to_close_timeout=timedelta(seconds=10)
-            )
+            await workflow.execute_activity(count_words, f"step {step}", start_to_close_timeout=timedelta(seconds=10))
         return steps
 
 

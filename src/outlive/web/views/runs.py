@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -86,7 +86,7 @@ def quoted(text: str) -> str:
 async def load(client: WorkflowServiceClient, query: RunsQuery, now: Callable[[], datetime]) -> RunsView:
     """Ask the server. Raises RpcError for all but a bad filter, which the page itself shows."""
     counts, listed = await asyncio.gather(_counts(client, query), _rows(client, query, now), return_exceptions=True)
-    if isinstance(listed, BadRequest) and (query.filter or query.page):
+    if isinstance(listed, BadRequest) and query.filter:
         empty = [replace(c, count=None) for c in _unknown(query)]
         return RunsView(query, [], empty, "", _plain(listed.message), client.address)
     if isinstance(listed, BaseException):
@@ -120,7 +120,7 @@ async def _rows(
 def _token(page: str) -> bytes:
     """A page's token from its address; one that was cut or made up is passed on for the server to refuse."""
     try:
-        return urlsafe_b64decode(page.encode())
+        return b64decode(page.encode(), altchars=b"-_", validate=True)
     except (Base64Error, ValueError):
         return page.encode()
 
