@@ -17,6 +17,8 @@ class FileLock:
     """Holds `<database>.lock` for as long as it lives. Raises StartupError if another process does."""
 
     def __init__(self, database: Path) -> None:
+        if database.is_dir():
+            raise StartupError(f"{database} cannot be opened: it is a folder, name a file in it.")
         path = database.with_name(database.name + ".lock")
         try:
             self._file = open(path, "a+b")  # noqa: SIM115 - held open on purpose
