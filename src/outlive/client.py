@@ -248,9 +248,7 @@ class WorkflowServiceClient(_Channel):
     # Workflows: look
     list_workflow_executions = _Rpc(api.ListWorkflowExecutionsRequest, api.ListWorkflowExecutionsResponse)
     count_workflow_executions = _Rpc(api.CountWorkflowExecutionsRequest, api.CountWorkflowExecutionsResponse)
-    describe_workflow_execution = _Rpc(
-        api.DescribeWorkflowExecutionRequest, api.DescribeWorkflowExecutionResponse
-    )
+    describe_workflow_execution = _Rpc(api.DescribeWorkflowExecutionRequest, api.DescribeWorkflowExecutionResponse)
     get_workflow_execution_history = _Rpc(
         api.GetWorkflowExecutionHistoryRequest, api.GetWorkflowExecutionHistoryResponse
     )
@@ -272,15 +270,11 @@ class WorkflowServiceClient(_Channel):
     request_cancel_workflow_execution = _Rpc(
         api.RequestCancelWorkflowExecutionRequest, api.RequestCancelWorkflowExecutionResponse
     )
-    terminate_workflow_execution = _Rpc(
-        api.TerminateWorkflowExecutionRequest, api.TerminateWorkflowExecutionResponse
-    )
+    terminate_workflow_execution = _Rpc(api.TerminateWorkflowExecutionRequest, api.TerminateWorkflowExecutionResponse)
     reset_workflow_execution = _Rpc(api.ResetWorkflowExecutionRequest, api.ResetWorkflowExecutionResponse)
     delete_workflow_execution = _Rpc(api.DeleteWorkflowExecutionRequest, api.DeleteWorkflowExecutionResponse)
     pause_workflow_execution = _Rpc(api.PauseWorkflowExecutionRequest, api.PauseWorkflowExecutionResponse)
-    unpause_workflow_execution = _Rpc(
-        api.UnpauseWorkflowExecutionRequest, api.UnpauseWorkflowExecutionResponse
-    )
+    unpause_workflow_execution = _Rpc(api.UnpauseWorkflowExecutionRequest, api.UnpauseWorkflowExecutionResponse)
     update_workflow_execution_options = _Rpc(
         api.UpdateWorkflowExecutionOptionsRequest, api.UpdateWorkflowExecutionOptionsResponse
     )
@@ -312,9 +306,7 @@ class WorkflowServiceClient(_Channel):
     delete_schedule = _Rpc(api.DeleteScheduleRequest, api.DeleteScheduleResponse)
     list_schedules = _Rpc(api.ListSchedulesRequest, api.ListSchedulesResponse)
     count_schedules = _Rpc(api.CountSchedulesRequest, api.CountSchedulesResponse)
-    list_schedule_matching_times = _Rpc(
-        api.ListScheduleMatchingTimesRequest, api.ListScheduleMatchingTimesResponse
-    )
+    list_schedule_matching_times = _Rpc(api.ListScheduleMatchingTimesRequest, api.ListScheduleMatchingTimesResponse)
 
     # Batches
     start_batch_operation = _Rpc(api.StartBatchOperationRequest, api.StartBatchOperationResponse)
@@ -328,9 +320,7 @@ class WorkflowServiceClient(_Channel):
     list_workers = _Rpc(api.ListWorkersRequest, api.ListWorkersResponse)
     describe_worker = _Rpc(api.DescribeWorkerRequest, api.DescribeWorkerResponse)
     list_worker_deployments = _Rpc(api.ListWorkerDeploymentsRequest, api.ListWorkerDeploymentsResponse)
-    describe_worker_deployment = _Rpc(
-        api.DescribeWorkerDeploymentRequest, api.DescribeWorkerDeploymentResponse
-    )
+    describe_worker_deployment = _Rpc(api.DescribeWorkerDeploymentRequest, api.DescribeWorkerDeploymentResponse)
     describe_worker_deployment_version = _Rpc(
         api.DescribeWorkerDeploymentVersionRequest, api.DescribeWorkerDeploymentVersionResponse
     )

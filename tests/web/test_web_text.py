@@ -35,6 +35,10 @@ def test_hidden_characters_are_shown_by_name(character: str, name: str, title: s
     assert text.visible(f"<{character}>") == Markup(f'&lt;<span class="hidden-char" title="{title}">{name}</span>&gt;')
 
 
+def test_titles_name_hidden_characters_too() -> None:
+    assert text.plain("a\u202eb\x1b<") == "aU+202Eb␛<"
+
+
 def test_json_is_marked_token_by_token() -> None:
     assert text.json_markup('{"a": -1.5e3, "b": [true, null, "x"]}') == Markup(
         '{<span class="j-key">&#34;a&#34;</span>: <span class="j-number">-1.5e3</span>, '

@@ -7,6 +7,7 @@ server behind it does not answer, it says so on the page and tries again.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -26,6 +27,7 @@ _RUNS_PARTS: Final = ("counts", "rows", "pager")
 _RUN_PARTS: Final = ("header", "timeline", "pending", "values", "pages")
 _CLOSED: Final = "event: closed\ndata: closed\n\n"
 _COMMENT: Final = ": still here\n\n"
+_LINE_END: Final = re.compile(r"\r\n|\r|\n")  # what ends a line of a stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class Listed:
 def message(content: str, id: int | None = None) -> str:
     """One message of a stream."""
     head = f"id: {id}\n" if id is not None else ""
-    return head + "".join(f"data: {line}\n" for line in content.split("\n")) + "\n"
+    return head + "".join(f"data: {line}\n" for line in _LINE_END.split(content)) + "\n"
 
 
 class Live:

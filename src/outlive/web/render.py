@@ -46,6 +46,7 @@ class Renderer:
         self._env.filters.update(
             visible=text.visible,
             json_markup=text.json_markup,
+            plain=text.plain,
             camel=text.camel,
             utc=times.utc,
             iso=times.iso,

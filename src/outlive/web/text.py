@@ -22,6 +22,11 @@ def visible(text: str) -> Markup:
     return _join(text, _HIDDEN, lambda found: _hidden(found.group()))
 
 
+def plain(text: str) -> str:
+    """The text with every hidden character named, for where there is no markup: titles and labels."""
+    return _HIDDEN.sub(lambda found: _name(found.group()), text)
+
+
 def camel(text: str) -> Markup:
     """A name of joined words, which may be broken between them: ``ActivityTask<wbr>Scheduled``."""
     return Markup("<wbr>").join(re.sub(r"(?<=[a-z])(?=[A-Z])", "\0", text).split("\0"))
@@ -33,10 +38,13 @@ def json_markup(text: str) -> Markup:
 
 
 def _hidden(character: str) -> Markup:
+    title = unicodedata.name(character, f"control character U+{ord(character):04X}")
+    return Markup('<span class="hidden-char" title="{}">{}</span>').format(title, _name(character))
+
+
+def _name(character: str) -> str:
     code = ord(character)
-    name = chr(0x2400 + code) if code < 0x20 else f"U+{code:04X}"
-    title = unicodedata.name(character, f"control character U+{code:04X}")
-    return Markup('<span class="hidden-char" title="{}">{}</span>').format(title, name)
+    return chr(0x2400 + code) if code < 0x20 else f"U+{code:04X}"
 
 
 def _token(kind: str, text: str) -> Markup:

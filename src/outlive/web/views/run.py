@@ -60,7 +60,7 @@ class RunHeader:
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """The page. ``input`` and ``result`` are the run's own payloads."""
+    """The page. ``result`` is what the run returned, or the details of its end."""
 
     header: RunHeader
     timeline: Timeline
@@ -142,8 +142,8 @@ def view(
         timeline=timeline.view(groups, start, header.close or max(now, start), cut=cut),
         activities=[pending.activity(one) for one in described.pending_activities],
         task=pending.task(described, now),
-        input=_payloads(fold.first, "input", address),
-        result=_payloads(fold.closing, "result", address),
+        input=_payloads(fold.first, ("input[",), address),
+        result=_payloads(fold.closing, ("result[", "details["), address),
         history=_window(shown, total, header.start, address, fold.names()),
         address=server,
     )
@@ -196,8 +196,8 @@ def _left_open(group: Group, close: datetime) -> Group:
     return replace(group, status=Status.LEFT_OPEN, ended=max(close, group.scheduled))
 
 
-def _payloads(event: HistoryEvent | None, name: str, address: str) -> list[PayloadView]:
-    """The run's input or result, from the event that carries it, with the room of the page's main thing."""
+def _payloads(event: HistoryEvent | None, names: tuple[str, ...], address: str) -> list[PayloadView]:
+    """The run's input or result, from the event that carries it, in the room of the page's main thing."""
     a = attributes(event) if event is not None else None
     if event is None or a is None:
         return []
@@ -206,7 +206,7 @@ def _payloads(event: HistoryEvent | None, name: str, address: str) -> list[Paylo
     return [
         payloads.view(value, bounds.PREVIEW_RUN, label, f"{raw}/{number}")
         for number, (label, value) in enumerate(found)
-        if label.startswith(f"{name}[")
+        if label.startswith(names)
     ]
 
 
