@@ -37,6 +37,7 @@ TIMEOUT_MAX: Final = 100 * YEAR  # longer time-outs are cut to it
 
 # Polls ------------------------------------------------------------------------------------------
 LONG_POLL: Final = 60 * SECOND  # an empty task poll is answered after it
+UPDATE_LONG_POLL: Final = 20 * SECOND  # a wait for an update's stage is answered after it
 HISTORY_LONG_POLL: Final = 20 * SECOND  # a wait for new events is answered after it
 POLL_ANSWER_MARGIN: Final = 1 * SECOND  # an empty answer leaves this long before the client's deadline
 POLL_DEADLINE_MIN: Final = 2 * SECOND  # a task poll with less time than this is refused

@@ -32,7 +32,7 @@ from outlive.engine.namespaces import Namespace, Namespaces
 from outlive.errors import InvalidArgument, NamespaceNotFound
 from outlive.limits import DAY, PAGE_SIZE_MAX
 
-CAPABILITIES = NamespaceInfo.Capabilities(eager_workflow_start=True)
+CAPABILITIES = NamespaceInfo.Capabilities(eager_workflow_start=True, sync_update=True, async_update=True)
 """Only what is true: SDKs and tools change what they do by these."""
 
 _DISABLED = ArchivalState.ARCHIVAL_STATE_DISABLED

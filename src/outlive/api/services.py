@@ -51,6 +51,8 @@ def _engine_table(engine: Engine) -> dict[str, tuple[Check, EngineMethod]]:
         "TerminateWorkflowExecution": (v.executions.terminate, runs.terminate_workflow_execution),
         "DeleteWorkflowExecution": (v.executions.delete, runs.delete_workflow_execution),
         "QueryWorkflow": (v.executions.query, engine.queries.query_workflow),
+        "UpdateWorkflowExecution": (v.executions.update, engine.updates.update_workflow_execution),
+        "PollWorkflowExecutionUpdate": (v.executions.poll_update, engine.updates.poll_workflow_execution_update),
         "DescribeWorkflowExecution": (v.executions.describe, seen.describe_workflow_execution),
         "GetWorkflowExecutionHistory": (v.executions.history, hist.get_workflow_execution_history),
         "GetWorkflowExecutionHistoryReverse": (v.executions.history, hist.get_workflow_execution_history_reverse),

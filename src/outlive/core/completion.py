@@ -11,23 +11,26 @@ Rules (all of them live in this file)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from temporalio.api.command.v1 import Command
 from temporalio.api.enums.v1 import CommandType, EventType, TimeoutType, WorkflowTaskFailedCause
 from temporalio.api.failure.v1 import Failure
 from temporalio.api.history.v1 import WorkflowTaskCompletedEventAttributes
+from temporalio.api.update.v1 import Rejection
 from temporalio.api.workflowservice.v1 import RespondWorkflowTaskCompletedRequest
 
-from outlive.core import close, task_events, tracking, workflow_task
+from outlive.core import close, task_events, tracking, updates, workflow_task
 from outlive.core.commands import activity, other, properties, timer, workflow
 from outlive.core.commands.base import BadCommand, CommandTask
 from outlive.core.decision import rollback
 from outlive.core.proto import copy_fields, ns_of
-from outlive.core.state import TaskState
+from outlive.core.state import TaskKind, TaskState
 from outlive.core.transition import Transition
+from outlive.core.updates import Known, Session
 from outlive.errors import InvalidArgument, NotFound, ServiceError
 from outlive.limits import WORKFLOW_TASK_HEARTBEAT_TOTAL
 
@@ -54,6 +57,7 @@ HANDLERS: dict[CommandType.ValueType, tuple[str, Handler]] = {
         other.cancel,
     ),
     C.COMMAND_TYPE_RECORD_MARKER: ("record_marker", properties.record_marker),
+    C.COMMAND_TYPE_PROTOCOL_MESSAGE: ("protocol_message", properties.protocol_message),
     C.COMMAND_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES: (
         "upsert_workflow_search_attributes",
         properties.upsert_search_attributes,
@@ -85,6 +89,7 @@ _BAD_CAUSE = {
         "BAD_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_ATTRIBUTES"
     ),
     C.COMMAND_TYPE_RECORD_MARKER: "BAD_RECORD_MARKER_ATTRIBUTES",
+    C.COMMAND_TYPE_PROTOCOL_MESSAGE: "BAD_UPDATE_WORKFLOW_EXECUTION_MESSAGE",
     C.COMMAND_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES: "BAD_SEARCH_ATTRIBUTES",
     C.COMMAND_TYPE_MODIFY_WORKFLOW_PROPERTIES: "BAD_MODIFY_WORKFLOW_PROPERTIES_ATTRIBUTES",
 }
@@ -96,14 +101,30 @@ class Outcome:
 
     eager: list[int] = field(default_factory=list)  # activities to hand out with the answer
     new_task: bool = False  # the next workflow task is started and goes out with the answer
+    updates: Session | None = None  # what became of the updates
+    dropped: bool = False  # a speculative task left no trace: the worker goes back to `reset_event_id`
+    reset_event_id: int = 0
     error: ServiceError | None = None
 
 
-def complete(t: Transition, request: RespondWorkflowTaskCompletedRequest, *, new_request_id: str) -> Outcome:
-    """Apply the completion of the started task. The caller has matched the task token."""
+def complete(
+    t: Transition,
+    request: RespondWorkflowTaskCompletedRequest,
+    *,
+    new_request_id: str,
+    known_updates: Mapping[str, Known] = MappingProxyType({}),
+    updates_wait: bool = False,
+) -> Outcome:
+    """Apply the completion of the started task. The caller has matched the task token.
+
+    `known_updates`: those sent with the task, or accepted earlier. `updates_wait`: others wait for a task.
+    """
     _check_sequence(request.commands)
+    session = updates.begin(t, known_updates, request.messages)
     try:
-        return _apply(t, request, new_request_id)
+        if _leaves_no_trace(t, request):
+            return _drop(t, request, session, new_request_id, updates_wait)
+        return _apply(t, request, session, new_request_id, updates_wait)
     except BadCommand as bad:
         rollback(t)
         t.state.begin()
@@ -129,7 +150,50 @@ def command_name(kind: CommandType.ValueType) -> str:
     return CommandType.Name(kind).removeprefix("COMMAND_TYPE_").title().replace("_", "")
 
 
-def _apply(t: Transition, request: RespondWorkflowTaskCompletedRequest, new_request_id: str) -> Outcome:
+def _leaves_no_trace(t: Transition, request: RespondWorkflowTaskCompletedRequest) -> bool:
+    """Whether a speculative task came back with nothing to write."""
+    if t.state.info.task_kind != TaskKind.SPECULATIVE or t.state.buffered or request.force_create_new_workflow_task:
+        return False
+    only_messages = all(c.command_type == C.COMMAND_TYPE_PROTOCOL_MESSAGE for c in request.commands)
+    rejection = Rejection.DESCRIPTOR.full_name
+    return only_messages and all(m.body.TypeName() == rejection for m in request.messages)
+
+
+def _drop(
+    t: Transition,
+    request: RespondWorkflowTaskCompletedRequest,
+    session: Session,
+    new_request_id: str,
+    updates_wait: bool,
+) -> Outcome:
+    """End a speculative task as if it had never been."""
+    session.rest()
+    updates.reject_unanswered(session)
+    workflow_task.clear(t)
+    _stick(t, request)
+    outcome = Outcome(updates=session, dropped=True, reset_event_id=t.state.info.last_started_event_id)
+    if updates_wait:
+        workflow_task.schedule_speculative(t, dispatch=not request.return_new_workflow_task)
+        _start_next(t, request, outcome, new_request_id)
+    return outcome
+
+
+def _start_next(
+    t: Transition, request: RespondWorkflowTaskCompletedRequest, outcome: Outcome, new_request_id: str
+) -> None:
+    """Start the next task at once if the worker wants it with the answer."""
+    if request.return_new_workflow_task and t.state.info.task_state == TaskState.SCHEDULED:
+        workflow_task.start(t, request_id=new_request_id, identity=request.identity)
+        outcome.new_task = True
+
+
+def _apply(
+    t: Transition,
+    request: RespondWorkflowTaskCompletedRequest,
+    session: Session,
+    new_request_id: str,
+    updates_wait: bool,
+) -> Outcome:
     state, info = t.state, t.state.info
     heartbeat = request.force_create_new_workflow_task and not request.commands and not request.messages
     original = info.task_original_scheduled_time
@@ -138,19 +202,23 @@ def _apply(t: Transition, request: RespondWorkflowTaskCompletedRequest, new_requ
         return Outcome(error=NotFound("workflow task heartbeat timeout"))
     had_buffered = bool(state.buffered)
     event_id = _write_completed(t, request)
-    task = CommandTask(t, event_id, request.identity, had_buffered=had_buffered)
+    task = CommandTask(t, event_id, request.identity, had_buffered=had_buffered, apply_message=session.apply)
     for command in request.commands:
+        if command.command_type in CLOSING:
+            session.rest()  # nothing can follow a close
         _run(task, command)
-    outcome = Outcome(eager=task.eager)
+    session.rest()
+    updates.reject_unanswered(session)
+    outcome = Outcome(eager=task.eager, updates=session)
     if not state.open:
         return outcome
     if state.buffered or request.force_create_new_workflow_task or task.needs_task:
         workflow_task.schedule(
             t, dispatch=not request.return_new_workflow_task, heartbeat_of=original if heartbeat else 0
         )
-        if request.return_new_workflow_task and info.task_state == TaskState.SCHEDULED:
-            workflow_task.start(t, request_id=new_request_id, identity=request.identity)
-            outcome.new_task = True
+    elif updates_wait:
+        workflow_task.schedule_speculative(t, dispatch=not request.return_new_workflow_task)
+    _start_next(t, request, outcome, new_request_id)
     return outcome
 
 
@@ -173,6 +241,14 @@ def _write_completed(t: Transition, request: RespondWorkflowTaskCompletedRequest
     if request.HasField("worker_version_stamp"):
         info.worker_version = request.worker_version_stamp.SerializeToString()
     workflow_task.clear(t)
+    _stick(t, request)
+    tracking.task_completed(t, request, event_id)
+    return event_id
+
+
+def _stick(t: Transition, request: RespondWorkflowTaskCompletedRequest) -> None:
+    """Remember the worker that has the execution cached, or that none has."""
+    info = t.state.info
     info.task_attempt = 1
     sticky = request.sticky_attributes
     if sticky.worker_task_queue.name:
@@ -180,8 +256,6 @@ def _write_completed(t: Transition, request: RespondWorkflowTaskCompletedRequest
         info.sticky_timeout = ns_of(sticky.schedule_to_start_timeout)
     else:
         workflow_task.clear_sticky(t)
-    tracking.task_completed(t, request, event_id)
-    return event_id
 
 
 def _run(task: CommandTask, command: Command) -> None:

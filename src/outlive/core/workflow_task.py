@@ -56,17 +56,18 @@ def schedule(t: Transition, *, dispatch: bool = True, heartbeat_of: int = 0) -> 
         t.effect(dispatch_task(t.state))
 
 
-def schedule_speculative(t: Transition) -> None:
+def schedule_speculative(t: Transition, *, dispatch: bool = True) -> None:
     """Have a worker look at an update. If another task is pending it carries the update as well."""
     info = t.state.info
     if info.task_state != TaskState.NONE or info.status == PAUSED:
         return
     t.flush()
     if info.task_attempt > 1:
-        schedule(t)
+        schedule(t, dispatch=dispatch)
         return
     _place(t, TaskKind.SPECULATIVE, t.now)
-    t.effect(dispatch_task(t.state))
+    if dispatch:
+        t.effect(dispatch_task(t.state))
 
 
 def _place(t: Transition, kind: TaskKind, original_scheduled_time: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from outlive.clock import Clock
 from outlive.core.effects import Effect
 from outlive.core.waking import wake
@@ -16,6 +18,7 @@ from outlive.engine.queries import Queries
 from outlive.engine.runs import Run, Runs
 from outlive.engine.starts import Starts
 from outlive.engine.timers import Timers
+from outlive.engine.updates import Updates
 from outlive.engine.workflow_tasks import WorkflowTasks
 from outlive.store.port import Storage, Writer
 
@@ -29,8 +32,11 @@ class Engine:
         self.runs = Runs(storage, writer, clock, namespaces)
         self.effects = Effects(self.runs, self.matching, clock)
         self.queries = Queries(self.runs, self.matching, clock)
+        self.updates = Updates(self.runs, clock)
         self.activity_tasks = ActivityTasks(self.runs, self.matching, clock)
-        self.workflow_tasks = WorkflowTasks(self.runs, self.matching, clock, self.queries, self.activity_tasks)
+        self.workflow_tasks = WorkflowTasks(
+            self.runs, self.matching, clock, self.queries, self.updates, self.activity_tasks
+        )
         self.starts = Starts(self.runs, clock, self.workflow_tasks)
         self.lifecycle = Lifecycle(self.runs)
         self.histories = Histories(self.runs, storage, clock)
@@ -39,7 +45,7 @@ class Engine:
         self._storage = storage
         self.runs.on_effect = self._effect
         self.runs.on_wake_at = self._timers.changed
-        self.effects.on_closed = self.queries.closed
+        self.effects.on_closed = self._closed
 
     def begin(self) -> None:
         """Take up what the store holds: owed effects, and wake-ups."""
@@ -55,6 +61,12 @@ class Engine:
 
     def _effect(self, run: Run, effect: Effect) -> None:
         self.effects.take(run, effect)
+
+    def _closed(self, run: Run) -> None:
+        """Tell who waits, once the step that closed the run has said what it did to them."""
+        loop = asyncio.get_running_loop()
+        loop.call_soon(self.queries.closed, run)
+        loop.call_soon(self.updates.closed, run)
 
     def _due(self, run: Run) -> None:
         if self.runs.decide(run, wake):

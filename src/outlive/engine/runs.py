@@ -218,10 +218,10 @@ class Runs:
         self._last_key += 1
         return self._last_key
 
-    def decide(self, run: Run, step: Callable[[Transition], T], *, durable: bool = True) -> T:
+    def decide(self, run: Run, step: Callable[[Transition], T], *, durable: Callable[[T], bool] | bool = True) -> T:
         """Make one decision on the run and hand it to the writer; `committed` waits for it.
 
-        `durable=False` is for a decision that changes nothing that is kept.
+        `durable`: whether it changes anything that is kept; may be asked of its result.
         """
         t = Transition(
             run.state,
@@ -230,7 +230,7 @@ class Runs:
             lambda event_id: self.read_event(run, event_id),
         )
         result = decide(t, step)
-        self._follow(run, t.effects, durable)
+        self._follow(run, t.effects, durable(result) if callable(durable) else durable)
         return result
 
     def open(self, t: Transition) -> Run:

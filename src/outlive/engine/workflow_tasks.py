@@ -34,6 +34,7 @@ from outlive.engine.namespaces import Namespace
 from outlive.engine.polling import poll_until
 from outlive.engine.queries import Queries, Query
 from outlive.engine.runs import Run, Runs
+from outlive.engine.updates import Updates
 from outlive.errors import InvalidArgument, NotFound
 from outlive.limits import HISTORY_PAGE_BYTES, WORKER_PAGE_EVENTS
 
@@ -47,13 +48,20 @@ class WorkflowTasks:
     """Handing workflow tasks to workers, and taking their answers."""
 
     def __init__(
-        self, runs: Runs, matching: Matching, clock: Clock, queries: Queries, activity_tasks: ActivityTasks
+        self,
+        runs: Runs,
+        matching: Matching,
+        clock: Clock,
+        queries: Queries,
+        updates: Updates,
+        activity_tasks: ActivityTasks,
     ) -> None:
         self._runs = runs
         self._matching = matching
         self._clock = clock
         self._queries = queries
         self._activities = activity_tasks
+        self._updates = updates
 
     # -- poll
 
@@ -107,6 +115,7 @@ class WorkflowTasks:
         response.started_time.CopyFrom(timestamp(info.task_started_time))
         for query in self._queries.attach(run):
             response.queries[query.id].CopyFrom(query.query)
+        response.messages.extend(self._updates.outgoing(run))
         first = info.last_started_event_id + 1 if cached else 1
         return self._with_history(run, response, first)
 
@@ -167,12 +176,18 @@ class WorkflowTasks:
     ) -> RespondWorkflowTaskCompletedResponse | bytes:
         run, token = self._answered(namespace, request.task_token)
         new_request_id = self._runs.new_id()
-        outcome = self._runs.decide(run, lambda t: self._complete(t, request, new_request_id))
+        outcome = self._runs.decide(
+            run, lambda t: self._complete(t, run, request, new_request_id), durable=lambda o: not o.dropped
+        )
+        if outcome.updates is not None:
+            self._updates.applied(run, outcome.updates)
+        if outcome.error is not None:
+            self._updates.task_failed(run, by_server=True)
         await self._runs.committed(run)
         self._queries.task_ended(run, token.started_event_id, request.query_results, failed=outcome.error is not None)
         if outcome.error is not None:
             raise outcome.error
-        response = RespondWorkflowTaskCompletedResponse()
+        response = RespondWorkflowTaskCompletedResponse(reset_history_event_id=outcome.reset_event_id)
         for event_id in outcome.eager:
             response.activity_tasks.append(self._activities.answer(run, event_id))
         data = response.SerializeToString()
@@ -180,9 +195,17 @@ class WorkflowTasks:
             data += wire.field(_WORKFLOW_TASK, self.answer(run, cached=True))
         return data
 
-    def _complete(self, t: Transition, request: RespondWorkflowTaskCompletedRequest, new_request_id: str) -> Outcome:
+    def _complete(
+        self, t: Transition, run: Run, request: RespondWorkflowTaskCompletedRequest, new_request_id: str
+    ) -> Outcome:
         """Apply the completion, and start the activities that go out with the answer."""
-        outcome = completion.complete(t, request, new_request_id=new_request_id)
+        outcome = completion.complete(
+            t,
+            request,
+            new_request_id=new_request_id,
+            known_updates=self._updates.known(run),
+            updates_wait=self._updates.waiting(run),
+        )
         outcome.eager = [e for e in outcome.eager if t.state.open and e in t.state.activities]
         for event_id in outcome.eager:
             activities.start(t, event_id, request_id=t.context.new_id(), identity=request.identity)
@@ -193,6 +216,7 @@ class WorkflowTasks:
     ) -> RespondWorkflowTaskFailedResponse:
         run, token = self._answered(namespace, request.task_token)
         self._runs.decide(run, lambda t: _fail(t, request))
+        self._updates.task_failed(run, by_server=False)
         await self._runs.committed(run)
         self._queries.task_ended(run, token.started_event_id, {}, failed=True)
         return RespondWorkflowTaskFailedResponse()

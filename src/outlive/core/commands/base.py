@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from google.protobuf.duration_pb2 import Duration
@@ -45,6 +46,7 @@ class CommandTask:
     eager: list[int] = field(default_factory=list)  # scheduled event ids asked to be handed out at once
     needs_task: bool = False  # something ended within the task that the workflow must look at
     had_buffered: bool = False
+    apply_message: Callable[[str], None] | None = None  # takes a PROTOCOL_MESSAGE command's message
 
 
 def too_long(text: str) -> bool:

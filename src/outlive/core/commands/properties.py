@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from temporalio.api.command.v1 import (
     ModifyWorkflowPropertiesCommandAttributes,
+    ProtocolMessageCommandAttributes,
     RecordMarkerCommandAttributes,
     UpsertWorkflowSearchAttributesCommandAttributes,
 )
@@ -25,6 +26,7 @@ E = EventType
 BAD_MARKER = Cause.WORKFLOW_TASK_FAILED_CAUSE_BAD_RECORD_MARKER_ATTRIBUTES
 BAD_ATTRIBUTES = Cause.WORKFLOW_TASK_FAILED_CAUSE_BAD_SEARCH_ATTRIBUTES
 BAD_PROPERTIES = Cause.WORKFLOW_TASK_FAILED_CAUSE_BAD_MODIFY_WORKFLOW_PROPERTIES_ATTRIBUTES
+BAD_MESSAGE = Cause.WORKFLOW_TASK_FAILED_CAUSE_BAD_UPDATE_WORKFLOW_EXECUTION_MESSAGE
 _NOTHING = (b"null", b"[]", b"")
 
 
@@ -50,6 +52,14 @@ def record_marker(task: CommandTask, command: RecordMarkerCommandAttributes) -> 
     for key, value in command.details.items():
         event.details[key].CopyFrom(value)
     task.t.add(E.EVENT_TYPE_MARKER_RECORDED, event, user_metadata=task.user_metadata)
+
+
+def protocol_message(task: CommandTask, command: ProtocolMessageCommandAttributes) -> None:
+    """Let a message of the completion take effect here."""
+    if not command.message_id:
+        raise BadCommand(BAD_MESSAGE, "MessageID is not set on ProtocolMessageCommand.")
+    assert task.apply_message is not None, "a completion opens its session first"
+    task.apply_message(command.message_id)
 
 
 def upsert_search_attributes(task: CommandTask, command: UpsertWorkflowSearchAttributesCommandAttributes) -> None:
