@@ -6,6 +6,7 @@
     │   ├── NotFound          ── NamespaceNotFound
     │   ├── AlreadyExists     ── WorkflowAlreadyStarted
     │   ├── FailedPrecondition── WorkflowNotReady
+    │   ├── MultiOperationFailed  ── the code of the operation that failed
     │   ├── ResourceExhausted, PermissionDenied, Unavailable, Aborted, Unimplemented, DeadlineExceeded
     │   └── Internal          a fault of ours: nothing a caller does should reach it
     ├── StartupError          the server cannot start; its words are for the person at the terminal
@@ -17,11 +18,11 @@ The detail messages are those of ``temporal.api.errordetails.v1``: SDKs read the
 from __future__ import annotations
 
 import enum
-from typing import ClassVar
 
 from google.protobuf.message import Message
 from temporalio.api.enums.v1 import ResourceExhaustedCause, ResourceExhaustedScope
 from temporalio.api.errordetails.v1 import (
+    MultiOperationExecutionFailure,
     NamespaceNotFoundFailure,
     NotFoundFailure,
     PermissionDeniedFailure,
@@ -30,7 +31,7 @@ from temporalio.api.errordetails.v1 import (
     WorkflowExecutionAlreadyStartedFailure,
     WorkflowNotReadyFailure,
 )
-from temporalio.api.failure.v1 import Failure
+from temporalio.api.failure.v1 import Failure, MultiOperationExecutionAborted
 
 
 class Code(enum.IntEnum):
@@ -65,7 +66,7 @@ class StorageFailed(OutliveError):
 class ServiceError(OutliveError):
     """An answer other than OK: a status code, a message, and the detail that clients read."""
 
-    code: ClassVar[Code] = Code.INTERNAL
+    code: Code = Code.INTERNAL
 
     def __init__(self, message: str, detail: Message | None = None) -> None:
         super().__init__(message)
@@ -160,6 +161,26 @@ class Aborted(ServiceError):
     """Given up because of something that happened beside it."""
 
     code = Code.ABORTED
+
+
+class MultiOperationFailed(ServiceError):
+    """One operation of several failed, and the others were given up with it.
+
+    `failed` is the place of the one that `cause` is of, among `count`.
+    """
+
+    def __init__(self, cause: ServiceError, failed: int, count: int) -> None:
+        failure = MultiOperationExecutionFailure()
+        for place in range(count):
+            if place == failed:
+                status = failure.statuses.add(code=int(cause.code), message=cause.message)
+                if cause.detail is not None:
+                    status.details.add().Pack(cause.detail)
+            else:
+                status = failure.statuses.add(code=int(Code.ABORTED), message="Operation was aborted.")
+                status.details.add().Pack(MultiOperationExecutionAborted())
+        super().__init__("Update-with-Start could not be executed.", failure)
+        self.code = cause.code
 
 
 class Unavailable(ServiceError):

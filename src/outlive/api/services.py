@@ -53,6 +53,10 @@ def _engine_table(engine: Engine) -> dict[str, tuple[Check, EngineMethod]]:
         "QueryWorkflow": (v.executions.query, engine.queries.query_workflow),
         "UpdateWorkflowExecution": (v.executions.update, engine.updates.update_workflow_execution),
         "PollWorkflowExecutionUpdate": (v.executions.poll_update, engine.updates.poll_workflow_execution_update),
+        "ExecuteMultiOperation": (
+            v.multi_operations.execute,
+            engine.multi_operations.execute_multi_operation,
+        ),
         "DescribeWorkflowExecution": (v.executions.describe, seen.describe_workflow_execution),
         "GetWorkflowExecutionHistory": (v.executions.history, hist.get_workflow_execution_history),
         "GetWorkflowExecutionHistoryReverse": (v.executions.history, hist.get_workflow_execution_history_reverse),

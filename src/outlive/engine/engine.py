@@ -13,6 +13,7 @@ from outlive.engine.effects import Effects
 from outlive.engine.histories import Histories
 from outlive.engine.lifecycle import Lifecycle
 from outlive.engine.matching import Matching
+from outlive.engine.multi_operations import MultiOperations
 from outlive.engine.namespaces import Namespaces
 from outlive.engine.queries import Queries
 from outlive.engine.runs import Run, Runs
@@ -38,6 +39,7 @@ class Engine:
             self.runs, self.matching, clock, self.queries, self.updates, self.activity_tasks
         )
         self.starts = Starts(self.runs, clock, self.workflow_tasks)
+        self.multi_operations = MultiOperations(self.runs, self.starts, self.updates)
         self.lifecycle = Lifecycle(self.runs)
         self.histories = Histories(self.runs, storage, clock)
         self.descriptions = Descriptions(self.runs, self.matching, storage, clock)

@@ -3,7 +3,7 @@
 The words are the protocol's own where clients or people know them. A check never reads a state.
 """
 
-from outlive.api.validation import executions, lists, starts, tasks
+from outlive.api.validation import executions, lists, multi_operations, starts, tasks
 from outlive.api.validation.common import Scope
 
-__all__ = ["Scope", "executions", "lists", "starts", "tasks"]
+__all__ = ["Scope", "executions", "lists", "multi_operations", "starts", "tasks"]
