@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from outlive.api.grpc_server import GrpcServer
+from outlive.api.http2.server import Http2Server
 from outlive.api.services import handlers
 from outlive.clock import Clock, SystemClock, new_id
 from outlive.config import ServerConfig
@@ -35,7 +35,7 @@ class Server:
         self._store: SqliteStore | None = None
         self._writer: GroupWriter | None = None
         self._engine: Engine | None = None
-        self._grpc: GrpcServer | None = None
+        self._grpc: Http2Server | None = None
         self._web: WebServer | None = None
 
     async def start(self) -> None:
@@ -65,7 +65,7 @@ class Server:
         engine = Engine(store, writer, self._clock, namespaces)
         writer.on_events = engine.runs.on_events
         self._engine = engine
-        self._grpc = GrpcServer(handlers(engine, self._clock), self._clock, self.config.ip, self.config.port)
+        self._grpc = Http2Server(handlers(engine, self._clock), self._clock, self.config.ip, self.config.port)
         await self._grpc.start()
         self.port = self._grpc.port
         engine.begin()
