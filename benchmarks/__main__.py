@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.measure import Shape
-from benchmarks.profile import profile_process, profile_system
+from benchmarks.profile import Sampling, profile_process, profile_system
 from benchmarks.systems.registry import SYSTEMS, choose
 
 SHAPES = {"one": Shape(1, 200, 50), "ten": Shape(10, 50, 50), "chain": Shape(100, 1, 1)}
@@ -26,22 +26,24 @@ def parser() -> argparse.ArgumentParser:
     profile.add_argument("--rate", type=int, default=250, help="samples a second (default: 250)")
     profile.add_argument("--top", type=int, default=40, help="functions to print (default: 40)")
     profile.add_argument("--native", action="store_true", help="frames of C extensions too (slower)")
+    profile.add_argument("--gil", action="store_true", help="only threads that hold the interpreter lock")
     profile.add_argument("--output", type=Path, help="keep the collapsed stacks in this file")
     return top
 
 
 def run_profile(arguments: argparse.Namespace) -> None:
     """The profile mode."""
-    seconds, rate, top = arguments.seconds, arguments.rate, arguments.top
-    native, output = arguments.native, arguments.output
-    if arguments.pid:
-        profile_process(arguments.pid, seconds=seconds, native=native, rate=rate, top=top, output=output)
-        return
-    system = choose([arguments.system])[0]
-    shape = SHAPES[arguments.workload]
-    asyncio.run(
-        profile_system(system, shape, seconds=seconds, native=native, rate=rate, top=top, output=output)
+    sampling = Sampling(
+        seconds=arguments.seconds,
+        rate=arguments.rate,
+        native=arguments.native,
+        gil=arguments.gil,
+        top=arguments.top,
     )
+    if arguments.pid:
+        return profile_process(arguments.pid, sampling, arguments.output)
+    system = choose([arguments.system])[0]
+    asyncio.run(profile_system(system, SHAPES[arguments.workload], sampling, arguments.output))
 
 
 def main(words: Sequence[str] | None = None) -> None:

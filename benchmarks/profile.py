@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.install import python_environment
@@ -18,12 +19,25 @@ from benchmarks.systems.base import Running, System
 REQUIREMENTS = ["py-spy==0.4.3"]
 
 
-def sampler(pid: int, seconds: int, output: Path, *, native: bool, rate: int, folder: Path) -> Managed:
+@dataclass(frozen=True)
+class Sampling:
+    """How py-spy samples. `gil`: only threads that hold the interpreter lock. `top`: functions to print."""
+
+    seconds: int
+    rate: int
+    native: bool
+    gil: bool
+    top: int
+
+
+def sampler(pid: int, sampling: Sampling, output: Path, folder: Path) -> Managed:
     """py-spy on a process, writing collapsed stacks (one a line, with its count) to `output`."""
     binary = python_environment("py-spy", REQUIREMENTS) / "py-spy"
-    command: list[str | Path] = [binary, "record", "--pid", str(pid), "--duration", str(seconds)]
-    command += ["--rate", str(rate), "--format", "raw", "--function", "--output", output]
-    return spawn("py-spy", [*command, *(["--native"] if native else [])], folder)
+    command: list[str | Path] = [binary, "record", "--pid", str(pid), "--duration", str(sampling.seconds)]
+    command += ["--rate", str(sampling.rate), "--format", "raw", "--function", "--output", output]
+    command += ["--native"] if sampling.native else []
+    command += ["--gil"] if sampling.gil else []
+    return spawn("py-spy", command, folder)
 
 
 def count_functions(collapsed: str) -> tuple[int, Counter[str], Counter[str]]:
@@ -52,10 +66,8 @@ def print_top(collapsed: str, top: int) -> None:
             print(f"  {samples / total:6.1%}  {function}")
 
 
-async def profile_system(
-    system: System, shape: Shape, *, seconds: int, native: bool, rate: int, top: int, output: Path | None
-) -> None:
-    """Load a system with `shape` for `seconds` and print the profile of its server."""
+async def profile_system(system: System, shape: Shape, sampling: Sampling, output: Path | None) -> None:
+    """Load a system with `shape` while its server is sampled, and print the profile."""
     system.prepare()
     with tempfile.TemporaryDirectory(prefix="bench-profile-") as name:
         folder = Path(name)
@@ -64,21 +76,19 @@ async def profile_system(
             await running.run(shape.steps, max(1, shape.count // 4), shape.in_flight)
             process = running.server or running.worker
             stacks = output or folder / "stacks.txt"
-            spy = sampler(process.pid, seconds, stacks, native=native, rate=rate, folder=folder)
+            spy = sampler(process.pid, sampling, stacks, folder)
             try:
                 workflows, cpu = await _load_until_end(running, process, shape, spy)
             finally:
                 spy.stop()
-            print(f"{system.title}: {workflows} workflows of {shape.steps} steps, {shape.in_flight} in flight, ", end="")
-            print(f"{cpu * 1000 / workflows:.2f} ms of server CPU each (the profiler's pauses make it slower)")
-            print_top(stacks.read_text(), top)
+            print(f"{system.title}: {workflows} workflows of {shape.steps} steps, {shape.in_flight} in flight,")
+            print(f"{cpu * 1000 / workflows:.2f} ms of server CPU each (while sampled)")
+            print_top(stacks.read_text(), sampling.top)
         finally:
             await running.stop()
 
 
-async def _load_until_end(
-    running: Running, process: Managed, shape: Shape, spy: Managed
-) -> tuple[int, float]:
+async def _load_until_end(running: Running, process: Managed, shape: Shape, spy: Managed) -> tuple[int, float]:
     workflows, before = 0, process.cpu()
     while not spy.ended():
         await running.run(shape.steps, shape.count, shape.in_flight)
@@ -86,14 +96,14 @@ async def _load_until_end(
     return workflows, process.cpu() - before
 
 
-def profile_process(pid: int, *, seconds: int, native: bool, rate: int, top: int, output: Path | None) -> None:
+def profile_process(pid: int, sampling: Sampling, output: Path | None) -> None:
     """Print the profile of any running Python process."""
     with tempfile.TemporaryDirectory(prefix="bench-profile-") as name:
         stacks = output or Path(name) / "stacks.txt"
-        spy = sampler(pid, seconds, stacks, native=native, rate=rate, folder=Path(name))
-        if not spy.wait(seconds + 30):
+        spy = sampler(pid, sampling, stacks, Path(name))
+        if not spy.wait(sampling.seconds + 30):
             spy.kill()
         if not stacks.exists():
             print(f"py-spy could not read process {pid}: {spy.log.read_text().strip()}", file=sys.stderr)
             raise SystemExit(1)
-        print_top(stacks.read_text(), top)
+        print_top(stacks.read_text(), sampling.top)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmarks.systems.base import System
+from benchmarks.systems.dbos import Dbos
 from benchmarks.systems.outlive import Outlive
+from benchmarks.systems.restate import Restate
 from benchmarks.systems.temporal import Temporal
 
 SYSTEMS: tuple[System, ...] = (
@@ -13,6 +15,8 @@ SYSTEMS: tuple[System, ...] = (
     Outlive(durable=False),
     Temporal(durable=True),
     Temporal(durable=False),
+    Dbos(),
+    Restate(),
 )
 
 
