@@ -226,9 +226,7 @@ async def task_of(wire: Wire) -> PollWorkflowTaskQueueResponse:
 
 
 async def length(wire: Wire) -> int:
-    request = GetWorkflowExecutionHistoryRequest(
-        namespace="default", execution=WorkflowExecution(workflow_id="wf")
-    )
+    request = GetWorkflowExecutionHistoryRequest(namespace="default", execution=WorkflowExecution(workflow_id="wf"))
     history = await wire.call(request)
     assert isinstance(history, GetWorkflowExecutionHistoryResponse)
     return len(history.history.events)
@@ -258,7 +256,9 @@ async def test_unknown_commands_change_nothing(wire: Wire) -> None:
     task = await task_of(wire)
     events = await length(wire)
     answer = RespondWorkflowTaskCompletedRequest(
-        namespace="default", task_token=task.task_token, commands=[Command(command_type=99)]  # type: ignore[arg-type]
+        namespace="default",
+        task_token=task.task_token,
+        commands=[Command(command_type=99)],  # type: ignore[arg-type]
     )
     assert (await wire.refused(answer))[0] == "INVALID_ARGUMENT"
     assert await length(wire) == events
@@ -273,9 +273,7 @@ async def test_a_bad_command_fails_the_task_and_applies_none_of_it(wire: Wire) -
     good.start_timer_command_attributes.start_to_fire_timeout.seconds = 60
     bad = Command(command_type=CommandType.COMMAND_TYPE_START_TIMER)
     bad.start_timer_command_attributes.SetInParent()
-    answer = RespondWorkflowTaskCompletedRequest(
-        namespace="default", task_token=task.task_token, commands=[good, bad]
-    )
+    answer = RespondWorkflowTaskCompletedRequest(namespace="default", task_token=task.task_token, commands=[good, bad])
     code, message, _ = await wire.refused(answer)
     assert code == "INVALID_ARGUMENT"
     assert message.startswith("BadStartTimerAttributes")

@@ -26,7 +26,7 @@ from outlive.core.activities import Answer
 from outlive.core.decision import decide
 from outlive.core.effects import DispatchActivity, DispatchWorkflowTask, outstanding
 from outlive.core.state import TABLES, ActivityState, State, Table, TaskState
-from outlive.core.transition import Context, Transition
+from outlive.core.transition import ENDS, Context, Transition
 from outlive.core.waking import wake
 from outlive.errors import ServiceError
 from outlive.limits import SECOND, ExecutionLimits
@@ -227,7 +227,7 @@ class Execution(RuleBasedStateMachine):
         new.buffered = [HistoryEvent.FromString(event.SerializeToString()) for event in old.buffered]
         deadlines.rebuild(new)
         if new.open:
-            assert {e for e in outstanding(new)} == {e for e in outstanding(old)}
+            assert set(outstanding(new)) == set(outstanding(old))
         self.state = new
 
     # -- what must always hold
@@ -290,7 +290,7 @@ class Execution(RuleBasedStateMachine):
             buffered = {
                 getattr(e, e.WhichOneof("attributes") or "").scheduled_event_id
                 for e in self.state.buffered
-                if e.event_type >= E.EVENT_TYPE_ACTIVITY_TASK_COMPLETED and "activity" in (e.WhichOneof("attributes") or "")
+                if e.event_type in ENDS and "activity" in (e.WhichOneof("attributes") or "")
             }
             assert scheduled - set(ended) - buffered == set(self.state.activities.rows), "an activity was lost"
 

@@ -123,10 +123,7 @@ class Parent:
     @workflow.run
     async def run(self, numbers: list[int]) -> int:
         parts = await asyncio.gather(
-            *(
-                workflow.execute_child_workflow(Sum.run, [n], id=f"{workflow.info().workflow_id}-{n}")
-                for n in numbers
-            )
+            *(workflow.execute_child_workflow(Sum.run, [n], id=f"{workflow.info().workflow_id}-{n}") for n in numbers)
         )
         return sum(parts)
 
@@ -147,7 +144,8 @@ async def queue(client: Client) -> AsyncIterator[str]:
 
 async def kinds(handle: WorkflowHandle) -> list[str]:
     """The types of the run's events."""
-    return [EventType.Name(event.event_type).removeprefix("EVENT_TYPE_") async for event in handle.fetch_history_events()]
+    numbers = [event.event_type async for event in handle.fetch_history_events()]
+    return [EventType.Name(number).removeprefix("EVENT_TYPE_") for number in numbers]
 
 
 async def test_activities_in_parallel_and_in_sequence(client: Client, queue: str) -> None:

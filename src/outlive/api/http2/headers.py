@@ -26,7 +26,7 @@ class HeaderReader:
 
     def table_refused(self) -> None:
         """The peer has acknowledged that there is no table."""
-        self._decoder.max_allowed_table_size = 0
+        self._decoder.header_table_size = 0
         self._stateless = True
 
     def read(self, block: bytes) -> Headers:
