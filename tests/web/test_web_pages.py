@@ -102,10 +102,10 @@ async def test_the_list_shows_runs_with_status_and_counts(
 
 async def test_a_status_narrows_the_list(http: httpx.AsyncClient, failed: WorkflowHandle) -> None:
     view = await eventually(
-        lambda: listed(http, "WorkflowType = 'ChargeCustomer'", status="Failed"), lambda v: len(v["rows"]) == 1
+        lambda: listed(http, "WorkflowId = 'pages-charge'", status="Failed"), lambda v: len(v["rows"]) == 1
     )
     assert [one["status"] for one in view["counts"] if one["chosen"]] == ["Failed"]
-    assert not (await listed(http, "WorkflowType = 'ChargeCustomer'", status="Completed"))["rows"]
+    assert not (await listed(http, "WorkflowId = 'pages-charge'", status="Completed"))["rows"]
 
 
 async def test_a_bad_filter_is_answered_beside_the_field(http: httpx.AsyncClient) -> None:
