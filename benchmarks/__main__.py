@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
+import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from benchmarks.machine import describe
 from benchmarks.measure import Shape
+from benchmarks.plan import FULL, QUICK
 from benchmarks.profile import Sampling, profile_process, profile_system
-from benchmarks.systems.registry import SYSTEMS, choose
+from benchmarks.report import as_json, report
+from benchmarks.runner import run_all
+from benchmarks.systems.base import Unavailable
+from benchmarks.systems.registry import SYSTEMS, UnknownSystem, choose
 
 SHAPES = {"one": Shape(1, 200, 50), "ten": Shape(10, 50, 50), "chain": Shape(100, 1, 1)}
 
@@ -17,6 +25,10 @@ SHAPES = {"one": Shape(1, 200, 50), "ten": Shape(10, 50, 50), "chain": Shape(100
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     top = argparse.ArgumentParser(prog="python -m benchmarks", description="Benchmarks of outlive and its rivals.")
+    top.add_argument("--only", help="comma-separated systems: " + ", ".join(each.key for each in SYSTEMS))
+    top.add_argument("--quick", action="store_true", help="small counts, one round: about two minutes")
+    top.add_argument("--json", type=Path, metavar="FILE", help="write every figure of every round to this file")
+    top.add_argument("--sleepers", type=int, help="workflows put to sleep (default: 5,000, quick 300)")
     modes = top.add_subparsers(dest="mode")
     profile = modes.add_parser("profile", help="sample the server under load and print its top functions")
     profile.add_argument("--system", default="outlive", help="key of the system (default: outlive, on a file)")
@@ -46,12 +58,35 @@ def run_profile(arguments: argparse.Namespace) -> None:
     asyncio.run(profile_system(system, SHAPES[arguments.workload], sampling, arguments.output))
 
 
-def main(words: Sequence[str] | None = None) -> None:
-    """Run what the command line says."""
-    arguments = parser().parse_args(words)
-    if arguments.mode == "profile":
-        run_profile(arguments)
+def run_table(arguments: argparse.Namespace) -> int:
+    """The table; 1 when a system that is here failed a part, else 0."""
+    systems = choose(arguments.only.split(",")) if arguments.only else list(SYSTEMS)
+    plan = QUICK if arguments.quick else FULL
+    if arguments.sleepers:
+        plan = replace(plan, sleepers=arguments.sleepers)
+    machine = describe()
+    results = asyncio.run(run_all(systems, plan))
+    print(report(results, plan, machine))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(as_json(results, plan, machine), indent=2) + "\n")
+    return 1 if any(result.failures for result in results) else 0
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run what the command line says; the exit code."""
+    top = parser()
+    arguments = top.parse_args(words)
+    try:
+        if arguments.mode == "profile":
+            run_profile(arguments)
+            return 0
+        return run_table(arguments)
+    except UnknownSystem as unknown:
+        top.error(str(unknown))
+    except Unavailable as reason:
+        print(f"can't run: {reason}", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

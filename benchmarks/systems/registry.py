@@ -20,15 +20,20 @@ SYSTEMS: tuple[System, ...] = (
 )
 
 
+class UnknownSystem(Exception):
+    """A word that names no system."""
+
+
 def choose(words: Sequence[str]) -> list[System]:
     """The systems that the words name: a key, or a family's first word ("temporal" is both of its own).
 
-    Raises `KeyError` with the first word that names none.
+    Raises `UnknownSystem` for a word that names none.
     """
     chosen: list[System] = []
     for word in words:
         named = [each for each in SYSTEMS if each.key == word or each.key.startswith(f"{word}-")]
         if not named:
-            raise KeyError(word)
+            known = ", ".join(each.key for each in SYSTEMS)
+            raise UnknownSystem(f"no system is called {word!r}; there are: {known}")
         chosen += [each for each in named if each not in chosen]
     return chosen
