@@ -8,9 +8,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.processes import ROOT
 from benchmarks.systems.base import Unavailable
 
-ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / ".bench"
 INSTALL_SECONDS = 300
 

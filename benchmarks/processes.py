@@ -15,6 +15,7 @@ from typing import Any
 
 import psutil
 
+ROOT = Path(__file__).resolve().parents[1]
 STOP_SECONDS = 8.0
 
 
@@ -126,7 +127,7 @@ def spawn(
     env: Mapping[str, str] | None = None,
     talk: bool = False,
 ) -> Managed:
-    """Start `command` in `folder`, its errors (and, without `talk`, its output) in a log file there."""
+    """Start `command`, its errors (and, without `talk`, its output) in a log file in `folder`."""
     log = folder / f"{name}.log"
     with log.open("ab") as sink:
         process = subprocess.Popen(
@@ -134,6 +135,7 @@ def spawn(
             stdin=subprocess.PIPE if talk else subprocess.DEVNULL,
             stdout=subprocess.PIPE if talk else sink,
             stderr=sink,
+            cwd=ROOT,
             env={**os.environ, **(env or {})},
         )
     return Managed(name, process, log)

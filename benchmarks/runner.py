@@ -22,7 +22,6 @@ from benchmarks.protocol.sleepers import measure_sleepers
 from benchmarks.systems.base import Running, System, Unavailable
 
 TEN = 10
-WARM_COUNT = 20
 IN_WORKER = "in the worker"
 
 
@@ -108,7 +107,7 @@ async def _round(system: System, folder: Path, plan: Plan, figures: Figures) -> 
 
 async def _load(running: Running, plan: Plan, figures: Figures, name: str, steps: int) -> None:
     """Warm up, see how fast it goes, then measure as many workflows as fill the plan's seconds."""
-    warm = Shape(steps, max(WARM_COUNT, plan.in_flight), plan.in_flight)
+    warm = Shape(steps, plan.in_flight // steps, plan.in_flight // steps)
     cost = await measure(running, warm, plan.timeout)
     count = plan.count_for(warm.count / cost.seconds, plan.least, plan.most)
     await _measure(running, plan, figures, name, Shape(steps, count, plan.in_flight))

@@ -12,21 +12,22 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import pysqlite3
+import pysqlite3  # type: ignore[import-not-found]
 
 sys.modules["sqlite3"] = pysqlite3  # before DBOS: it needs a newer SQLite than some Pythons link
 
-from dbos import DBOS  # noqa: E402
-from lines import answer_lines  # noqa: E402
+from dbos import DBOS  # type: ignore[import-not-found]  # noqa: E402
+
+from benchmarks.apps.lines import answer_lines  # noqa: E402
 
 
-@DBOS.step()
+@DBOS.step()  # type: ignore[untyped-decorator]
 def step(done: int) -> int:
     """One step that costs nothing."""
     return done + 1
 
 
-@DBOS.workflow()
+@DBOS.workflow()  # type: ignore[untyped-decorator]
 def chain(steps: int) -> int:
     """Sequential steps; the result is how many there were."""
     done = 0

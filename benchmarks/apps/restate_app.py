@@ -6,11 +6,12 @@ import asyncio
 import sys
 from typing import Any
 
-import aiohttp
-import restate
-from hypercorn.asyncio import serve
-from hypercorn.config import Config
-from lines import answer_lines
+import aiohttp  # type: ignore[import-not-found]
+import restate  # type: ignore[import-not-found]
+from hypercorn.asyncio import serve  # type: ignore[import-not-found]
+from hypercorn.config import Config  # type: ignore[import-not-found]
+
+from benchmarks.apps.lines import answer_lines
 
 bench = restate.Service("bench")
 
@@ -20,7 +21,7 @@ async def step(done: int) -> int:
     return done + 1
 
 
-@bench.handler()
+@bench.handler()  # type: ignore[untyped-decorator]
 async def chain(ctx: restate.Context, steps: int) -> int:
     """Sequential durable steps; the result is how many there were."""
     done = 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib
 import os
 import subprocess
 import sys
@@ -44,7 +45,7 @@ REQUEST = RespondActivityTaskCompletedRequest(
 Options = tuple[tuple[str, int | str], ...]
 
 
-class PassThrough(grpc.aio.ServerInterceptor):
+class PassThrough(grpc.aio.ServerInterceptor[Any, Any]):
     """The least an interceptor can do: hand the call on."""
 
     async def intercept_service(
@@ -70,7 +71,7 @@ def answer_sync(request: bytes, context: Any) -> bytes:
     return b""
 
 
-class LookupHandler(grpc.GenericRpcHandler):
+class LookupHandler(grpc.GenericRpcHandler[Any, Any]):
     """A generic handler that answers from one dict, as `method_handlers_generic_handler` does."""
 
     def __init__(self, handler: Any) -> None:
@@ -96,9 +97,7 @@ def message_handler() -> Any:
 
 async def serve_aio(handler: Any, interceptors: int, options: Options) -> None:
     """Serve until killed, saying the port on the first line of output."""
-    server = grpc.aio.server(
-        interceptors=[PassThrough() for _ in range(interceptors)], options=list(options)
-    )
+    server = grpc.aio.server(interceptors=[PassThrough() for _ in range(interceptors)], options=list(options))
     server.add_generic_rpc_handlers((LookupHandler(handler),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
@@ -117,10 +116,8 @@ def serve_sync(threads: int) -> None:
 
 
 def use_uvloop() -> None:
-    """Make uvloop's the event loop of this process."""
-    import uvloop
-
-    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    """Make uvloop's the event loop of this process; it has to be installed by hand."""
+    asyncio.set_event_loop_policy(importlib.import_module("uvloop").EventLoopPolicy())
 
 
 VARIANTS = {
@@ -157,7 +154,7 @@ def serve(variant: str) -> None:
 async def drive(port: int, calls: int, in_flight: int) -> float:
     """Make the calls; wall-clock seconds for all of them."""
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        call = channel.unary_unary(METHOD)
+        call = channel.unary_unary(METHOD, request_serializer=bytes, response_deserializer=bytes)
         body = REQUEST.SerializeToString()
         left = calls
 

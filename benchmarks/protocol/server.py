@@ -44,9 +44,7 @@ class Server:
         while True:
             try:
                 async with grpc.aio.insecure_channel(self.address) as channel:
-                    call = channel.unary_unary(
-                        SYSTEM_INFO, request_serializer=bytes, response_deserializer=bytes
-                    )
+                    call = channel.unary_unary(SYSTEM_INFO, request_serializer=bytes, response_deserializer=bytes)
                     await call(request, timeout=5)
                 return time.perf_counter() - self.process.started
             except grpc.aio.AioRpcError as refusal:

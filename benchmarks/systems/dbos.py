@@ -11,7 +11,7 @@ from benchmarks.processes import Managed, spawn, wait_quiet
 from benchmarks.systems.base import Running, System
 
 REQUIREMENTS = ["dbos==3.4.0", "pysqlite3-binary==0.5.4.post2"]
-APP = Path(__file__).resolve().parents[1] / "apps" / "dbos_app.py"
+APP = "benchmarks.apps.dbos_app"
 READY_SECONDS = 30.0
 RUN_SECONDS = 300.0
 
@@ -48,7 +48,7 @@ class Dbos(System):
         return f"{REQUIREMENTS[0].replace('==', ' ')}, {shown.stdout.strip()}"
 
     async def _launch(self, folder: Path) -> Managed:
-        process = spawn("dbos", [self._python, APP, folder], folder, talk=True)
+        process = spawn("dbos", [self._python, "-m", APP, folder], folder, talk=True)
         await process.read_line(READY_SECONDS)
         return process
 

@@ -16,7 +16,7 @@ from benchmarks.systems.base import Running, System, Unavailable
 SERVER = "@restatedev/restate-server"
 SERVER_VERSION = "1.7.12"
 REQUIREMENTS = ["restate-sdk==1.2.0", "hypercorn==0.18.0", "aiohttp==3.14.5"]
-APP = Path(__file__).resolve().parents[1] / "apps" / "restate_app.py"
+APP = "benchmarks.apps.restate_app"
 READY_SECONDS = 30.0
 RUN_SECONDS = 300.0
 
@@ -66,8 +66,8 @@ class Restate(System):
             "RESTATE_BIND_ADDRESS": f"127.0.0.1:{free_port()}",
             "RESTATE_DISABLE_TELEMETRY": "true",
         }
-        command = [self._binary, "--no-logo", "--node-name", "bench", "--base-dir", folder / "restate"]
-        return spawn("restate", command, folder, env=settings)
+        words: list[str | Path] = ["--no-logo", "--node-name", "bench", "--base-dir", folder / "restate"]
+        return spawn("restate", [self._binary, *words], folder, env=settings)
 
     async def ready_seconds(self, folder: Path) -> float:
         """From the command to a healthy ingress."""
@@ -89,11 +89,11 @@ class Restate(System):
             await _healthy(server, f"http://127.0.0.1:{admin}/health")
             await wait_quiet(server)
             idle_rss = server.rss()
-            worker = spawn("worker", [self._python, APP, "worker", str(port)], folder)
+            worker = spawn("worker", [self._python, "-m", APP, "worker", str(port)], folder)
             started.append(worker)
             await _register(worker, f"http://127.0.0.1:{admin}", f"http://127.0.0.1:{port}")
-            command = [self._python, APP, "client", f"http://127.0.0.1:{ingress}"]
-            client = spawn("client", command, folder, talk=True)
+            address = f"http://127.0.0.1:{ingress}"
+            client = spawn("client", [self._python, "-m", APP, "client", address], folder, talk=True)
             started.append(client)
             await client.read_line(READY_SECONDS)
             return RestateRunning(server, worker, client, idle_rss)
