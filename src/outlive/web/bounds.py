@@ -21,7 +21,7 @@ FIELD_DEPTH: Final = 5  # nested messages of one event that are shown
 FIELDS_MAX: Final = 60  # fields of one event that are shown
 FAILURE_DEPTH: Final = 20  # causes behind causes
 
-TASK_NOTICE: Final = 3.0  # seconds that a workflow task waits before the page says that nobody takes it
+TASK_NOTICE: Final = 3.0  # seconds that a task waits before the page says that nobody takes it
 
 # Payloads ---------------------------------------------------------------------------------------
 PREVIEW_EVENT: Final = 2_000  # characters of a payload shown in the history; the rest is one link away

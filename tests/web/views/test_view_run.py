@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
+from temporalio.api.activity.v1 import ActivityOptions
 from temporalio.api.common.v1 import ActivityType, WorkflowExecution, WorkflowType
 from temporalio.api.enums.v1 import PendingActivityState, PendingWorkflowTaskState, WorkflowExecutionStatus
 from temporalio.api.taskqueue.v1 import TaskQueue
@@ -149,6 +150,24 @@ def test_each_state_of_a_pending_activity_has_a_word(state: str, attempt: int, s
     (activity,) = view(started(), pending_activities=[one]).activities
     assert activity.status is status
     assert activity.next_attempt is None
+
+
+@pytest.mark.parametrize(
+    ("state", "attempt", "due", "untaken"),
+    [("SCHEDULED", 1, -10, True), ("SCHEDULED", 4, -10, True), ("SCHEDULED", 4, 8, False), ("STARTED", 4, -10, False)],
+)
+def test_an_attempt_that_nobody_takes_is_told_after_a_while(state: str, attempt: int, due: int, untaken: bool) -> None:
+    at = NOW + timedelta(seconds=due)
+    one = pending(
+        state=PendingActivityState.Value(f"PENDING_ACTIVITY_STATE_{state}"),
+        attempt=attempt,
+        scheduled_time=stamp(at),
+        next_attempt_schedule_time=stamp(at) if attempt > 1 else None,
+        activity_options=ActivityOptions(task_queue=TaskQueue(name="gpu")),
+    )
+    (activity,) = view(started(), pending_activities=[one]).activities
+    assert activity.untaken == (at if untaken else None)
+    assert activity.task_queue == "gpu"
 
 
 @pytest.mark.parametrize(("waited", "taken", "waiting"), [(10, False, True), (1, False, False), (10, True, False)])

@@ -20,7 +20,8 @@ from outlive.web.views.status import Status
 
 @dataclass(frozen=True, slots=True)
 class PendingActivity:
-    """An activity that has not ended. ``retry_seconds`` is the wait between its attempts now."""
+    """An activity that has not ended. ``retry_seconds`` is the wait between its attempts now. ``untaken`` is
+    when its attempt was due, where no worker has taken it since."""
 
     id: str
     type: str
@@ -35,6 +36,8 @@ class PendingActivity:
     heartbeat: datetime | None
     heartbeat_details: list[PayloadView]
     worker: str
+    task_queue: str
+    untaken: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,14 @@ def _next_attempt(one: PendingActivityInfo) -> datetime | None:
     return times.moment(one.next_attempt_schedule_time) or times.moment(one.scheduled_time)
 
 
-def activity(one: PendingActivityInfo) -> PendingActivity:
+def _untaken(one: PendingActivityInfo, now: datetime) -> datetime | None:
+    if _status(one) not in (Status.SCHEDULED, Status.RETRYING):
+        return None
+    due = _next_attempt(one) or times.moment(one.scheduled_time)
+    return due if due is not None and (now - due).total_seconds() >= bounds.TASK_NOTICE else None
+
+
+def activity(one: PendingActivityInfo, now: datetime) -> PendingActivity:
     """The activity as the page shows it."""
     return PendingActivity(
         id=one.activity_id,
@@ -106,6 +116,8 @@ def activity(one: PendingActivityInfo) -> PendingActivity:
             for at, p in enumerate(one.heartbeat_details.payloads)
         ],
         worker=one.last_worker_identity,
+        task_queue=one.activity_options.task_queue.name,
+        untaken=_untaken(one, now),
     )
 
 

@@ -140,7 +140,7 @@ def view(
     return RunView(
         header=header,
         timeline=timeline.view(groups, start, header.close or max(now, start), cut=cut),
-        activities=[pending.activity(one) for one in described.pending_activities],
+        activities=[pending.activity(one, now) for one in described.pending_activities],
         task=pending.task(described, now),
         input=_payloads(fold.first, ("input[",), address),
         result=_payloads(fold.closing, ("result[", "details["), address),
