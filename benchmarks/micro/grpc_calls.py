@@ -45,7 +45,7 @@ REQUEST = RespondActivityTaskCompletedRequest(
 Options = tuple[tuple[str, int | str], ...]
 
 
-class PassThrough(grpc.aio.ServerInterceptor[Any, Any]):
+class PassThrough(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
     """The least an interceptor can do: hand the call on."""
 
     async def intercept_service(
@@ -71,7 +71,7 @@ def answer_sync(request: bytes, context: Any) -> bytes:
     return b""
 
 
-class LookupHandler(grpc.GenericRpcHandler[Any, Any]):
+class LookupHandler(grpc.GenericRpcHandler):  # type: ignore[type-arg]
     """A generic handler that answers from one dict, as `method_handlers_generic_handler` does."""
 
     def __init__(self, handler: Any) -> None:
