@@ -49,7 +49,8 @@ const { Connection, Client } = require('@temporalio/client');
   const [command, workflowId] = process.argv.slice(2);
   const client = new Client({ connection: await Connection.connect() });
   if (command === 'start') {
-    await client.workflow.start('aiPipelineWorkflow', { taskQueue: 'ai-pipeline', workflowId, args: [{ jobId: 'job-1' }] });
+    const options = { taskQueue: 'ai-pipeline', workflowId, args: [{ jobId: 'job-1' }] };
+    await client.workflow.start('aiPipelineWorkflow', options);
   } else {
     const handle = client.workflow.getHandle(workflowId);
     if (command === 'result') await handle.result();

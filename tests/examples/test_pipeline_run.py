@@ -171,9 +171,7 @@ async def test_nobody_answers(bench: Bench, topics: Path) -> None:
     assert "Not reviewed in time" in Path(result.report).read_text()
 
 
-async def test_one_document_that_cannot_be_analysed_is_a_line_in_the_report(
-    bench: Bench, topics: Path
-) -> None:
+async def test_one_document_that_cannot_be_analysed_is_a_line_in_the_report(bench: Bench, topics: Path) -> None:
     bench.analyst.refuse = {"The violin"}
     async with bench.worker():
         result = await finished(await bench.start(ResearchRequest(_QUESTION, [str(topics)])))
@@ -182,9 +180,7 @@ async def test_one_document_that_cannot_be_analysed_is_a_line_in_the_report(
     assert bench.analyst.asked.count("The violin") == 1
 
 
-async def test_a_run_in_which_nothing_can_be_analysed_fails_with_the_reason(
-    bench: Bench, topics: Path
-) -> None:
+async def test_a_run_in_which_nothing_can_be_analysed_fails_with_the_reason(bench: Bench, topics: Path) -> None:
     bench.analyst.refuse = {"The bicycle", "The bread"}
     async with bench.worker():
         handle = await bench.start(ResearchRequest(_QUESTION, [str(topics)], limit=2))

@@ -1,0 +1,1 @@
+"""Real documents: found in files, folders, URLs and installed packages, and read as plain text."""
