@@ -62,3 +62,12 @@ def test_importing_the_server_does_not_import_the_pages() -> None:
     script = "import sys, outlive.server; print(sorted({'jinja2', 'starlette', 'uvicorn'} & set(sys.modules)))"
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
     assert ran.stdout.strip() == "[]"
+
+
+async def test_small_answers_are_not_held_back(unused_tcp_port: int) -> None:
+    web = WebServer(f"127.0.0.1:{unused_tcp_port}", "127.0.0.1", 0)
+    await web.start()
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{web.port}") as client:
+        elapsed = sorted([(await client.get("/healthz")).elapsed.total_seconds() for _ in range(15)])
+    await web.stop()
+    assert elapsed[3] < 0.035, "Nagle's algorithm waits 40 ms for every answer on a kept connection"

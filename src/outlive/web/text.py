@@ -9,7 +9,7 @@ from typing import Final
 from markupsafe import Markup, escape
 
 # Characters that show nothing and change what is shown: controls (ANSI escapes begin with one), marks that
-# turn the direction of text around, and separators that fake a line.
+# turn the direction of text around, and separators that fake a line. None of them is part of an escape.
 _HIDDEN: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 _TOKEN: Final = re.compile(
     r'(?P<key>"(?:[^"\\]|\\.)*")(?=\s*:)|(?P<string>"(?:[^"\\]|\\.)*"?)'
@@ -19,7 +19,7 @@ _TOKEN: Final = re.compile(
 
 def visible(text: str) -> Markup:
     """The text, escaped, with every hidden character shown as a marked name: ``ESC``, ``U+202E``."""
-    return _join(text, _HIDDEN, lambda found: _hidden(found.group()))
+    return Markup(_HIDDEN.sub(_marked, str(escape(text))))
 
 
 def plain(text: str) -> str:
@@ -29,37 +29,27 @@ def plain(text: str) -> str:
 
 def camel(text: str) -> Markup:
     """A name of joined words, which may be broken between them: ``ActivityTask<wbr>Scheduled``."""
-    return Markup("<wbr>").join(re.sub(r"(?<=[a-z])(?=[A-Z])", "\0", text).split("\0"))
+    return Markup(re.sub(r"(?<=[a-z])(?=[A-Z])", "<wbr>", str(visible(text))))
 
 
 def json_markup(text: str) -> Markup:
     """JSON text, escaped, its keys, strings, numbers and words marked for colour."""
-    return _join(text, _TOKEN, lambda found: _token(found.lastgroup or "string", found.group()))
+    parts: list[str] = []
+    at = 0
+    for found in _TOKEN.finditer(text):
+        parts.append(visible(text[at : found.start()]))
+        parts.append(f'<span class="j-{found.lastgroup}">{visible(found.group())}</span>')
+        at = found.end()
+    parts.append(visible(text[at:]))
+    return Markup("".join(parts))
 
 
-def _hidden(character: str) -> Markup:
+def _marked(found: re.Match[str]) -> str:
+    character = found.group()
     title = unicodedata.name(character, f"control character U+{ord(character):04X}")
-    return Markup('<span class="hidden-char" title="{}">{}</span>').format(title, _name(character))
+    return f'<span class="hidden-char" title="{title}">{_name(character)}</span>'
 
 
 def _name(character: str) -> str:
     code = ord(character)
     return chr(0x2400 + code) if code < 0x20 else f"U+{code:04X}"
-
-
-def _token(kind: str, text: str) -> Markup:
-    return Markup('<span class="j-{}">{}</span>').format(kind, visible(text))
-
-
-def _join(text: str, pattern: re.Pattern[str], replace: object) -> Markup:
-    assert callable(replace)
-    parts: list[Markup] = []
-    at = 0
-    for found in pattern.finditer(text):
-        plain = text[at : found.start()]
-        parts.append(escape(plain) if pattern is _HIDDEN else visible(plain))
-        parts.append(replace(found))
-        at = found.end()
-    rest = text[at:]
-    parts.append(escape(rest) if pattern is _HIDDEN else visible(rest))
-    return Markup("").join(parts)
