@@ -26,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     top = argparse.ArgumentParser(prog="python -m benchmarks", description="Benchmarks of outlive and its rivals.")
     top.add_argument("--only", help="comma-separated systems: " + ", ".join(each.key for each in SYSTEMS))
-    top.add_argument("--quick", action="store_true", help="small counts, one round: about two minutes")
+    top.add_argument("--quick", action="store_true", help="small counts, one round: two to three minutes")
     top.add_argument("--json", type=Path, metavar="FILE", help="write every figure of every round to this file")
     top.add_argument("--sleepers", type=int, help="workflows put to sleep (default: 5,000, quick 300)")
     modes = top.add_subparsers(dest="mode")
