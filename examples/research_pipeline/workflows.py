@@ -9,7 +9,13 @@ from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError, is_cancelled_exception
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    ChildWorkflowError,
+    FailureError,
+    is_cancelled_exception,
+)
 
 with workflow.unsafe.imports_passed_through():
     from examples.research_pipeline.activities import PipelineActivities
@@ -206,4 +212,4 @@ def _reason(error: ChildWorkflowError) -> str:
     cause: BaseException = error
     while isinstance(cause, ChildWorkflowError | ActivityError) and cause.__cause__:
         cause = cause.__cause__
-    return str(cause)
+    return cause.message if isinstance(cause, FailureError) else str(cause)
