@@ -87,8 +87,9 @@ class ResearchWorkflow:
     async def run(self, request: ResearchRequest) -> ResearchResult:
         """Carry one request from sources to report."""
         info = workflow.info()
-        # The id alone would not do: an id may be used again, and must not find the last run's answers.
-        run = f"{info.workflow_id}/{info.first_execution_run_id[:8]}"
+        # The id alone would not do: it may be used again, and must not find the last run's answers.
+        # The end of the run id, as its beginning is the time.
+        run = f"{info.workflow_id}/{info.first_execution_run_id[-12:]}"
         fetched = await self._fetch(FetchJob(run, request))
         self._documents = fetched.documents
         await self._embed(run, request.concurrency)

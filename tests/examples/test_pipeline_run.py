@@ -186,7 +186,8 @@ async def test_a_run_in_which_nothing_can_be_analysed_fails_with_the_reason(benc
         handle = await bench.start(ResearchRequest(_QUESTION, [str(topics)], limit=2))
         with pytest.raises(WorkflowFailureError) as failure:
             await finished(handle)
-    assert "no document could be analysed; the first: no key for The bicycle" in str(failure.value.cause)
+    # Both are asked at once, so either may be the first.
+    assert "no document could be analysed; the first: no key for The b" in str(failure.value.cause)
 
 
 async def test_a_passing_error_is_retried_and_shown(bench: Bench, topics: Path) -> None:
