@@ -7,10 +7,14 @@ their ids.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 
 TASK_QUEUE = "research-pipeline"
 """The task queue that the worker serves and the client starts runs on."""
+
+TASK_TIMEOUT = timedelta(seconds=5)
+"""How long the server waits for a worker that took a workflow task and died, before it gives it to another."""
 
 INSTALLED_PACKAGES = "packages"
 """The source that stands for the documentation of every Python package installed here."""

@@ -29,6 +29,7 @@ from examples.research_pipeline.calls import read_log
 from examples.research_pipeline.contract import (
     INSTALLED_PACKAGES,
     TASK_QUEUE,
+    TASK_TIMEOUT,
     Approval,
     Progress,
     ResearchRequest,
@@ -148,6 +149,7 @@ class Demo:
                 ResearchRequest(sources=sources, limit=limit, approval_seconds=300),
                 id=name,
                 task_queue=TASK_QUEUE,
+                task_timeout=TASK_TIMEOUT,
             )
             display.say(f"[bold]2[/]  The pipeline {name} is started.")
             kill = await self._kill_half_way(handle, display)

@@ -20,6 +20,7 @@ from temporalio.exceptions import (
 with workflow.unsafe.imports_passed_through():
     from examples.research_pipeline.activities import PipelineActivities
     from examples.research_pipeline.contract import (
+        TASK_TIMEOUT,
         Analysed,
         Approval,
         Conclusion,
@@ -174,6 +175,7 @@ class ResearchWorkflow:
                 DocumentWorkflow.run,
                 DocumentJob(run, document),
                 id=child_workflow_id(workflow.info().workflow_id, document.id),
+                task_timeout=TASK_TIMEOUT,
             )
             self._analysed += 1
             self._findings += analysed.findings

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from examples.research_pipeline.calls import Event, read_log
 
 _ROOT = Path(__file__).parents[2]
@@ -20,6 +22,7 @@ def demo(*options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, timeout=_SECONDS, check=False)
 
 
+@pytest.mark.timeout(_SECONDS + 10)  # two processes, each started twice, on a machine that may be busy
 def test_no_completed_call_runs_twice_when_everything_is_killed(
     server_command: list[str], topics: Path, tmp_path: Path
 ) -> None:
