@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -74,6 +75,7 @@ def run_table(arguments: argparse.Namespace) -> int:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run what the command line says; the exit code."""
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # so that servers are stopped too
     top = parser()
     arguments = top.parse_args(words)
     try:
@@ -86,6 +88,8 @@ def main(words: Sequence[str] | None = None) -> int:
     except Unavailable as reason:
         print(f"can't run: {reason}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
 
 
 if __name__ == "__main__":

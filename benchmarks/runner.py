@@ -68,7 +68,7 @@ Part = Callable[[System, Path, Plan, Figures], Awaitable[None]]
 
 
 async def _part(result: Result, name: str, figures: Figures, part: Part, plan: Plan) -> None:
-    """One part on fresh data. What fails is kept as words: the other parts and systems go on."""
+    """One part on fresh data. What fails is noted and its logs kept: the other parts and systems go on."""
     started = time.perf_counter()
     BUILD.mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f"run-{result.system.key}-", dir=BUILD))
