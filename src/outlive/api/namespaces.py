@@ -30,11 +30,12 @@ from outlive.core.visibility import PREDEFINED_ATTRIBUTES, SYSTEM_ATTRIBUTES
 from outlive.engine.calls import Call
 from outlive.engine.namespaces import Namespace, Namespaces
 from outlive.errors import InvalidArgument, NamespaceNotFound
-from outlive.limits import DAY, PAGE_SIZE_MAX
+from outlive.limits import HOUR, PAGE_SIZE_MAX, TIMEOUT_MAX
 
 CAPABILITIES = NamespaceInfo.Capabilities(eager_workflow_start=True, sync_update=True, async_update=True)
 """Only what is true: SDKs and tools change what they do by these."""
 
+_RETENTION_MIN = HOUR  # less is almost always a mistake of units
 _DISABLED = ArchivalState.ARCHIVAL_STATE_DISABLED
 
 
@@ -161,11 +162,11 @@ def _of_operator(name: str) -> str:
 
 
 def _retention(value: Duration) -> int:
-    """Nanoseconds. Raises InvalidArgument for less than a day, which is almost always a mistake of units."""
+    """Nanoseconds, at most as long as any time-out. Raises InvalidArgument for less than an hour."""
     retention = ns_of(value)
-    if retention < DAY:
-        raise InvalidArgument("A valid retention period is not set on request: give at least one day.")
-    return retention
+    if retention < _RETENTION_MIN:
+        raise InvalidArgument("A valid retention period is not set on request: give at least one hour.")
+    return min(retention, TIMEOUT_MAX)
 
 
 def _described(namespace: Namespace) -> DescribeNamespaceResponse:

@@ -180,6 +180,8 @@ def _fill_in(request: Any, scope: Scope) -> None:
         request.request_id = scope.new_id()
     if not request.workflow_id_reuse_policy:
         request.workflow_id_reuse_policy = Reuse.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE
+    if request.HasField("workflow_start_delay"):
+        _set_ns(request.workflow_start_delay, _ns(request, "workflow_start_delay"))
     if request.HasField("retry_policy"):
         request.retry_policy.CopyFrom(checks.retry_defaults(request.retry_policy))
     execution, run, task = (_ns(request, name) for name in _TIMEOUTS)
