@@ -357,5 +357,21 @@ def _fail(console: Console, message: str) -> NoReturn:
     sys.exit(1)
 
 
+def run() -> NoReturn:
+    """Run the command, and end without tearing the interpreter down.
+
+    The SDK's runtime has threads of its own; on some Pythons one of them aborts the process if it comes
+    back while the interpreter is ending, and the exit status would be the abort's.
+    """
+    try:
+        main(standalone_mode=True)
+        status = 0
+    except SystemExit as ended:
+        status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
 if __name__ == "__main__":
-    main()
+    run()
