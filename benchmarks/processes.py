@@ -56,10 +56,10 @@ class Managed:
         return sum(process.memory_info().rss for process in self._each())
 
     def check_alive(self) -> None:
-        """Raise `ProcessFailed`, with the end of the log, when the process has ended."""
+        """Raise `ProcessFailed`, with the last line of its log, when the process has ended."""
         if self._process.poll() is not None:
-            tail = self.log.read_text(errors="replace")[-600:].strip() if self.log.exists() else ""
-            raise ProcessFailed(f"{self.name} ended with code {self._process.returncode}: {tail}")
+            said = self.log.read_text(errors="replace").strip().splitlines() or ["it said nothing"]
+            raise ProcessFailed(f"{self.name} ended with code {self._process.returncode}: {said[-1][:300]}")
 
     def ended(self) -> bool:
         """Whether the process has ended, for whatever reason."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from benchmarks.install import BUILD
 from benchmarks.measure import Figures, Shape, measure, median_figures
 from benchmarks.plan import Plan
+from benchmarks.processes import ROOT
 from benchmarks.protocol.latency import measure_latencies
 from benchmarks.protocol.replay import measure_replay
 from benchmarks.protocol.server import ProtocolSystem
@@ -69,7 +70,7 @@ Part = Callable[[System, Path, Plan, Figures], Awaitable[None]]
 
 async def _part(result: Result, name: str, figures: Figures, part: Part, plan: Plan) -> None:
     """One part on fresh data. What fails is noted and its logs kept: the other parts and systems go on."""
-    started = time.perf_counter()
+    said, started = "interrupted", time.perf_counter()
     BUILD.mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f"run-{result.system.key}-", dir=BUILD))
     try:
@@ -77,9 +78,10 @@ async def _part(result: Result, name: str, figures: Figures, part: Part, plan: P
         said = "ok"
     except Exception as failure:
         said = f"failed: {_reason(failure)}"
-        result.failures.append(f"{name}: {_reason(failure)} (logs in {folder})")
-    else:
-        shutil.rmtree(folder)
+        result.failures.append(f"{name}: {_reason(failure)} (logs in {folder.relative_to(ROOT)})")
+    finally:
+        if not said.startswith("failed"):
+            shutil.rmtree(folder)
     seconds = time.perf_counter() - started
     print(f"{result.system.title}, {name}: {said}, {seconds:.1f} s", file=sys.stderr, flush=True)
 
