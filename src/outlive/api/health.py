@@ -9,7 +9,13 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
 from outlive.api.handlers import Answer, Handlers, Rpc
 from outlive.engine.calls import Call
-from outlive.errors import NotFound
+from outlive.errors import Code, ServiceError
+
+
+class _UnknownService(ServiceError):
+    """NOT_FOUND, without the detail that belongs to the other services."""
+
+    code = Code.NOT_FOUND
 
 
 def health_handlers(services: Sequence[str]) -> Handlers:
@@ -18,7 +24,7 @@ def health_handlers(services: Sequence[str]) -> Handlers:
 
     async def check(request: Any, call: Call) -> Answer:
         if request.service not in known:
-            raise NotFound(f"unknown service {request.service}")
+            raise _UnknownService("unknown service")
         return bytes(HealthCheckResponse(status=HealthCheckResponse.SERVING).SerializeToString())
 
     return {"/grpc.health.v1.Health/Check": Rpc(HealthCheckRequest, check)}

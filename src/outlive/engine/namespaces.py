@@ -11,11 +11,13 @@ from temporalio.api.enums.v1 import IndexedValueType, NamespaceState
 from temporalio.api.errordetails.v1 import NamespaceAlreadyExistsFailure
 
 from outlive.core.visibility import PREDEFINED_ATTRIBUTES, SYSTEM_ATTRIBUTES, TYPE_NAMES, AttributeTypes
-from outlive.errors import AlreadyExists, InvalidArgument, NamespaceNotFound, NotFound
+from outlive.errors import AlreadyExists, InvalidArgument, NamespaceNotFound
 from outlive.limits import RETENTION_DEFAULT, ExecutionLimits
 from outlive.store.port import NamespaceRow, Storage, Writer
 
 REGISTERED: Final = NamespaceState.NAMESPACE_STATE_REGISTERED
+_SYSTEM_NAMESPACE: Final = "temporal-system"  # clients hide it, so nobody would see what is in it
+_RESERVED_PREFIX: Final = "Temporal"  # of search attributes that the server sets
 TYPES_BY_NAME: Final[Mapping[str, IndexedValueType.ValueType]] = {
     name: IndexedValueType.ValueType(number) for number, name in TYPE_NAMES.items()
 }
@@ -122,9 +124,9 @@ class Namespaces:
         await self._writer.flush()
 
     def register(self, namespace: Namespace) -> Namespace:
-        """Add one. Raises AlreadyExists."""
-        if namespace.name in self._by_name:
-            raise AlreadyExists("Namespace already exists.", NamespaceAlreadyExistsFailure())
+        """Add one. Raises AlreadyExists, also for the name that the protocol keeps for the server's own."""
+        if namespace.name in self._by_name or namespace.name == _SYSTEM_NAMESPACE:
+            raise AlreadyExists(f'Namespace "{namespace.name}" already exists', NamespaceAlreadyExistsFailure())
         return self.put(namespace)
 
     def ensure(self, name: str, custom: AttributeTypes) -> Namespace:
@@ -133,20 +135,27 @@ class Namespaces:
         return self.put(replace(namespace, custom_attributes={**namespace.custom_attributes, **custom}))
 
     def add_attributes(self, name: str, new: AttributeTypes) -> Namespace:
-        """Add custom search attributes. Raises InvalidArgument for a name taken with another type."""
+        """Add custom search attributes; one that is there is given the new type. Raises InvalidArgument for
+        a name that the server keeps for itself.
+        """
         namespace = self.get(name)
         for attribute in new:
-            if attribute in SYSTEM_ATTRIBUTES or attribute in PREDEFINED_ATTRIBUTES:
+            if _is_reserved(attribute):
                 raise InvalidArgument(f"Search attribute {attribute} is reserved by system.")
         return self.put(replace(namespace, custom_attributes={**namespace.custom_attributes, **new}))
 
     def remove_attributes(self, name: str, names: list[str]) -> Namespace:
-        """Remove custom search attributes. Raises NotFound for one that is not there."""
+        """Remove custom search attributes; those that are not there are passed over. Raises InvalidArgument
+        for one of the server's own.
+        """
         namespace = self.get(name)
         for attribute in names:
             if attribute in SYSTEM_ATTRIBUTES or attribute in PREDEFINED_ATTRIBUTES:
-                raise InvalidArgument(f"Unable to remove non-custom search attributes: {attribute}")
-            if attribute not in namespace.custom_attributes:
-                raise NotFound(f"Search attribute {attribute} doesn't exist.")
+                raise InvalidArgument(f"Unable to remove non-custom search attributes: {attribute}.")
         kept = {n: k for n, k in namespace.custom_attributes.items() if n not in names}
         return self.put(replace(namespace, custom_attributes=kept))
+
+
+def _is_reserved(attribute: str) -> bool:
+    known = attribute in SYSTEM_ATTRIBUTES or attribute in PREDEFINED_ATTRIBUTES
+    return known or attribute.startswith(_RESERVED_PREFIX)

@@ -3,7 +3,17 @@
 The words are the protocol's own where clients or people know them. A check never reads a state.
 """
 
-from outlive.api.validation import executions, lists, multi_operations, starts, tasks
-from outlive.api.validation.common import Scope
+from outlive.api.validation import executions, lists, multi_operations, namespaces, starts, tasks, versioning
+from outlive.api.validation.common import Scope, nothing
 
-__all__ = ["Scope", "executions", "lists", "multi_operations", "starts", "tasks"]
+__all__ = [
+    "Scope",
+    "executions",
+    "lists",
+    "multi_operations",
+    "namespaces",
+    "nothing",
+    "starts",
+    "tasks",
+    "versioning",
+]

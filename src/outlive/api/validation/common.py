@@ -41,11 +41,27 @@ def check_id(name: str, text: str) -> None:
         raise InvalidArgument(f"{name} length exceeds limit.")
 
 
+def check_length(name: str, text: str) -> None:
+    """The same in the words of the protocol's newer checks, which give the length."""
+    size = length(text)
+    if size > ID_LENGTH_MAX:
+        raise InvalidArgument(f"{name} exceeds maximum allowed length ({size}/{ID_LENGTH_MAX})")
+
+
+def nothing(request: object, scope: Scope) -> None:
+    """There is nothing to check: what the request may hold wrong is found where it is read."""
+
+
+def check_namespace_name(name: str, absent: str) -> None:
+    """Raises if the name is empty, in the words given, or longer than any may be."""
+    if not name:
+        raise InvalidArgument(absent)
+    check_id("Namespace", name)
+
+
 def checked_namespace(namespaces: Namespaces, name: str) -> Namespace:
     """The named namespace, if requests may use it."""
-    if not name:
-        raise InvalidArgument("Namespace is empty.")
-    check_id("Namespace", name)
+    check_namespace_name(name, "Namespace is empty.")
     namespace = namespaces.get(name)
     if namespace.state == NamespaceState.NAMESPACE_STATE_DELETED:
         raise NamespaceNotFound(name)
@@ -64,17 +80,22 @@ def check_execution(execution: WorkflowExecution, present: bool) -> None:
 
 def check_queue(queue: TaskQueue, present: bool) -> None:
     """A task queue that clients and workers may use."""
+    check_queue_name(queue, present)
+    if queue.kind != TaskQueueKind.TASK_QUEUE_KIND_STICKY:
+        if queue.name.startswith(_RESERVED_QUEUE):
+            raise InvalidArgument("task queue name cannot start with reserved prefix /_sys/")
+        if queue.name == _INTERNAL_QUEUE:
+            raise InvalidArgument(f"cannot use internal per-namespace task queue:{queue.name}")
+
+
+def check_queue_name(queue: TaskQueue, present: bool) -> None:
+    """A task queue that may be asked about."""
     if not present:
         raise InvalidArgument("taskQueue is not set")
     if not queue.name:
         raise InvalidArgument("missing task queue name")
     if length(queue.name) > ID_LENGTH_MAX:
         raise InvalidArgument("taskQueue length exceeds limit")
-    if queue.kind != TaskQueueKind.TASK_QUEUE_KIND_STICKY:
-        if queue.name.startswith(_RESERVED_QUEUE):
-            raise InvalidArgument("task queue name cannot start with reserved prefix /_sys/")
-        if queue.name == _INTERNAL_QUEUE:
-            raise InvalidArgument(f"cannot use internal per-namespace task queue:{queue.name}")
 
 
 def check_payloads(payloads: Payloads, scope: Scope) -> None:

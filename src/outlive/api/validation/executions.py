@@ -24,7 +24,6 @@ def signal(request: Any, scope: Scope) -> None:
 
 def cancel(request: Any, scope: Scope) -> None:
     check_execution(request.workflow_execution, request.HasField("workflow_execution"))
-    check_id("RequestId", request.request_id)
     check_links(request.links)
 
 

@@ -4,33 +4,38 @@ from __future__ import annotations
 
 from typing import Any
 
-from temporalio.api.enums.v1 import DescribeTaskQueueMode, TaskQueueKind
+from temporalio.api.enums.v1 import DescribeTaskQueueMode, TaskQueueKind, WorkflowExecutionStatus
 
-from outlive.api.validation.common import Scope, check_queue
+from outlive.api.validation.common import Scope, check_queue_name
 from outlive.errors import InvalidArgument
 
+_NOT_CLOSED = (
+    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_UNSPECIFIED,
+    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING,
+)
 
-def page(request: Any, scope: Scope) -> None:
-    if request.page_size < 0:
-        raise InvalidArgument("page_size is negative: give the number of rows, or 0 for as many as there may be")
 
-
-def old_page(request: Any, scope: Scope) -> None:
-    window = request.start_time_filter
+def window(request: Any, scope: Scope) -> None:
+    """ListOpenWorkflowExecutions, and what ListClosedWorkflowExecutions shares with it."""
+    times = request.start_time_filter
     if (
-        window.HasField("latest_time")
-        and window.HasField("earliest_time")
-        and window.latest_time.ToNanoseconds() < window.earliest_time.ToNanoseconds()
+        times.HasField("latest_time")
+        and times.HasField("earliest_time")
+        and times.latest_time.ToNanoseconds() < times.earliest_time.ToNanoseconds()
     ):
         raise InvalidArgument("EarliestTime in StartTimeFilter should not be larger than LatestTime.")
 
 
-def count(request: Any, scope: Scope) -> None:
-    """Nothing but the filter, which the engine parses."""
+def closed(request: Any, scope: Scope) -> None:
+    """ListClosedWorkflowExecutions."""
+    window(request, scope)
+    if request.HasField("status_filter") and request.status_filter.status in _NOT_CLOSED:
+        raise InvalidArgument("StatusFilter must be specified and must be not Running.")
 
 
 def task_queue(request: Any, scope: Scope) -> None:
-    check_queue(request.task_queue, request.HasField("task_queue"))
+    """DescribeTaskQueue: also of the server's own queues."""
+    check_queue_name(request.task_queue, request.HasField("task_queue"))
     enhanced = request.api_mode == DescribeTaskQueueMode.DESCRIBE_TASK_QUEUE_MODE_ENHANCED
     if enhanced and request.task_queue.kind == TaskQueueKind.TASK_QUEUE_KIND_STICKY:
         raise InvalidArgument(

@@ -6,7 +6,7 @@ from typing import Any
 
 from outlive.api.validation import executions, starts
 from outlive.api.validation.common import Scope
-from outlive.errors import InvalidArgument, MultiOperationFailed, ServiceError
+from outlive.errors import InvalidArgument, MultiOperationFailed, NamespaceNotFound, ServiceError
 
 
 def execute(request: Any, scope: Scope) -> None:
@@ -23,7 +23,15 @@ def execute(request: Any, scope: Scope) -> None:
         raise MultiOperationFailed(error, 1, 2) from None
 
 
+def _check_namespace(operation: Any, scope: Scope) -> None:
+    if not operation.namespace:
+        raise NamespaceNotFound("")
+    if operation.namespace != scope.namespace.name:
+        raise InvalidArgument("Operation namespace did not match request's namespace.")
+
+
 def _check_start(start: Any, scope: Scope) -> None:
+    _check_namespace(start, scope)
     if start.cron_schedule:
         raise InvalidArgument("CronSchedule is not allowed.")
     if start.request_eager_execution:
@@ -34,8 +42,11 @@ def _check_start(start: Any, scope: Scope) -> None:
 
 
 def _check_update(update: Any, workflow_id: str, scope: Scope) -> None:
+    _check_namespace(update, scope)
     if update.workflow_execution.workflow_id != workflow_id:
         raise InvalidArgument("WorkflowId is not consistent with previous operation(s).")
     if update.workflow_execution.run_id:
         raise InvalidArgument("RunId is not allowed.")
+    if update.first_execution_run_id:
+        raise InvalidArgument("FirstExecutionRunId is not allowed.")
     executions.update(update, scope)

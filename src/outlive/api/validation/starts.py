@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from google.protobuf.message import Message
+from google.protobuf.duration_pb2 import Duration
 from temporalio.api.common.v1 import Callback, Priority, RetryPolicy
 from temporalio.api.enums.v1 import NamespaceState, WorkflowIdConflictPolicy, WorkflowIdReusePolicy
 from temporalio.api.errordetails.v1 import NamespaceInvalidStateFailure
@@ -13,12 +13,14 @@ from temporalio.api.errordetails.v1 import NamespaceInvalidStateFailure
 from outlive.api.validation.common import (
     Scope,
     check_id,
+    check_length,
     check_links,
     check_payloads,
     check_queue,
     duration_problem,
     length,
 )
+from outlive.api.validation.versioning import check_override
 from outlive.engine import checks
 from outlive.errors import FailedPrecondition, InvalidArgument, Unimplemented
 from outlive.limits import (
@@ -38,31 +40,45 @@ _TIMEOUT_TYPES = ("StartToClose", "ScheduleToStart", "ScheduleToClose", "Heartbe
 
 def start(request: Any, scope: Scope) -> None:
     """StartWorkflowExecution."""
+    _check_namespace_and_id(request, scope)
+    if not request.workflow_type.name:
+        raise InvalidArgument("WorkflowType is not set on request.")
+    check_id("WorkflowType", request.workflow_type.name)
+    check_queue(request.task_queue, request.HasField("task_queue"))
+    check_id("RequestId", request.request_id)
     _common(request, scope)
     _check_callbacks(request)
     _check_policies(request)
+    if request.HasField("versioning_override"):
+        check_override(request.versioning_override, request.task_queue.name)
     if request.on_conflict_options.attach_completion_callbacks and not request.on_conflict_options.attach_request_id:
         raise InvalidArgument("attaching request ID is required for attaching completion callbacks")
 
 
 def signal_with_start(request: Any, scope: Scope) -> None:
     """SignalWithStartWorkflowExecution."""
-    if not request.workflow_id:
-        raise InvalidArgument("WorkflowId is not set on request.")
+    _check_namespace_and_id(request, scope)
     if not request.signal_name:
-        raise InvalidArgument("SignalName is not set on request.")
-    check_id("SignalName", request.signal_name)
+        raise InvalidArgument("signal not set")
+    check_length("signal name", request.signal_name)
+    if not request.workflow_type.name:
+        raise InvalidArgument("workflow type not set")
+    check_length("workflow type name", request.workflow_type.name)
+    check_queue(request.task_queue, request.HasField("task_queue"))
+    check_length("Request ID", request.request_id)
     _common(request, scope)
     if request.workflow_id_conflict_policy == Conflict.WORKFLOW_ID_CONFLICT_POLICY_FAIL:
         raise InvalidArgument(
             "Invalid WorkflowIDConflictPolicy: WORKFLOW_ID_CONFLICT_POLICY_FAIL is not supported for this operation."
         )
     _check_policies(request)
+    if request.HasField("versioning_override"):
+        check_override(request.versioning_override, request.task_queue.name)
     check_payloads(request.signal_input, scope)
 
 
-def _common(request: Any, scope: Scope) -> None:
-    """What both have, in the order in which the protocol's own server names faults; then the defaults."""
+def _check_namespace_and_id(request: Any, scope: Scope) -> None:
+    """What both have first."""
     if scope.namespace.state != NamespaceState.NAMESPACE_STATE_REGISTERED:
         state = NamespaceState.Name(scope.namespace.state).removeprefix("NAMESPACE_STATE_").title()  # type: ignore[arg-type]
         raise FailedPrecondition(
@@ -75,13 +91,11 @@ def _common(request: Any, scope: Scope) -> None:
         )
     if not request.workflow_id:
         raise InvalidArgument("WorkflowId is not set on request.")
-    if length(request.workflow_id) > ID_LENGTH_MAX:
-        size = length(request.workflow_id)
-        raise InvalidArgument(f"WorkflowId exceeds maximum allowed length ({size}/{ID_LENGTH_MAX})")
-    if not request.workflow_type.name:
-        raise InvalidArgument("WorkflowType is not set on request.")
-    check_id("WorkflowType", request.workflow_type.name)
-    check_queue(request.task_queue, request.HasField("task_queue"))
+    check_length("WorkflowId", request.workflow_id)
+
+
+def _common(request: Any, scope: Scope) -> None:
+    """What both have after the names, in the order in which Temporal's server finds faults; then the defaults."""
     _check_times(request)
     if request.HasField("retry_policy"):
         _check_retry(request.retry_policy)
@@ -89,7 +103,6 @@ def _common(request: Any, scope: Scope) -> None:
         if request.HasField("workflow_start_delay"):
             raise InvalidArgument("CronSchedule and WorkflowStartDelay may not be used together.")
         checks.check_cron(request.cron_schedule)
-    check_id("RequestId", request.request_id)
     _check_priority(request.priority)
     check_links(request.links)
     check_payloads(request.input, scope)
@@ -118,6 +131,8 @@ def _check_retry(policy: RetryPolicy) -> None:
         problem = duration_problem(value)
         if problem and policy.maximum_attempts != 1:
             raise InvalidArgument(f"invalid {name} set on retry policy: {problem}")
+    if _ns(policy.initial_interval) > TIMEOUT_MAX:
+        raise InvalidArgument("invalid InitialInterval set on retry policy: longer than 100 years")
     problem = checks.retry_problem(policy)
     if problem:
         raise InvalidArgument(problem)
@@ -181,10 +196,11 @@ def _fill_in(request: Any, scope: Scope) -> None:
     if not request.workflow_id_reuse_policy:
         request.workflow_id_reuse_policy = Reuse.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE
     if request.HasField("workflow_start_delay"):
-        _set_ns(request.workflow_start_delay, _ns(request, "workflow_start_delay"))
+        _cut(request.workflow_start_delay)
     if request.HasField("retry_policy"):
         request.retry_policy.CopyFrom(checks.retry_defaults(request.retry_policy))
-    execution, run, task = (_ns(request, name) for name in _TIMEOUTS)
+        _cut(request.retry_policy.maximum_interval)
+    execution, run, task = (min(_ns(getattr(request, name)), TIMEOUT_MAX) for name in _TIMEOUTS)
     if execution:
         run = min(run or execution, execution)
     task = min(task or WORKFLOW_TASK_TIMEOUT_DEFAULT, WORKFLOW_TASK_TIMEOUT_MAX)
@@ -197,10 +213,15 @@ def _fill_in(request: Any, scope: Scope) -> None:
             request.ClearField(name)
 
 
-def _ns(request: Message, name: str) -> int:
-    value = getattr(request, name)
-    return min(int(value.seconds) * SECOND + int(value.nanos), TIMEOUT_MAX)
+def _ns(value: Duration) -> int:
+    return value.seconds * SECOND + value.nanos
 
 
-def _set_ns(target: Any, value: int) -> None:
+def _set_ns(target: Duration, value: int) -> None:
     target.seconds, target.nanos = divmod(value, SECOND)
+
+
+def _cut(value: Duration) -> None:
+    """No span is longer than time-outs may be: the sum of a time and a span has to fit 64 bits."""
+    if _ns(value) > TIMEOUT_MAX:
+        _set_ns(value, TIMEOUT_MAX)

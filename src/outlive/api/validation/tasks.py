@@ -1,12 +1,16 @@
-"""Polls and answers of workers."""
+"""Polls and answers of workers.
+
+That an answer carries a token is checked before its namespace is looked up, so not here.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from outlive.api.validation.common import UUID, Scope, check_id, check_queue
+from outlive.api.validation.common import UUID, Scope, check_id, check_queue, length
+from outlive.engine import tokens
 from outlive.errors import FailedPrecondition, InvalidArgument
-from outlive.limits import POLL_DEADLINE_MIN
+from outlive.limits import ID_LENGTH_MAX, POLL_DEADLINE_MIN
 
 
 def poll(request: Any, scope: Scope) -> None:
@@ -19,38 +23,30 @@ def poll(request: Any, scope: Scope) -> None:
         raise FailedPrecondition("Context timeout is too short.")
 
 
-def token(request: Any, scope: Scope) -> None:
-    if not request.task_token:
-        raise InvalidArgument("Task token not set on request.")
+def answered(request: Any, scope: Scope) -> None:
+    """The answer to a workflow or activity task, other than a failed activity."""
+    if length(request.identity) > ID_LENGTH_MAX:
+        tokens.namespace_of(request.task_token)  # a token that is none is named first
+        raise InvalidArgument("Identity length exceeds limit.")
 
 
-def failed_token(request: Any, scope: Scope) -> None:
-    token(request, scope)
-    _check_failure(request)
-
-
-def _check_failure(request: Any) -> None:
-    failure = request.failure
-    if request.HasField("failure") and not failure.HasField("application_failure_info"):
+def failed(request: Any, scope: Scope) -> None:
+    """RespondActivityTaskFailed."""
+    if request.HasField("failure") and not request.failure.HasField("application_failure_info"):
+        tokens.namespace_of(request.task_token)
         raise InvalidArgument("Failure must have ApplicationFailureInfo.")
-
-
-def query_token(request: Any, scope: Scope) -> None:
-    token(request, scope)
+    answered(request, scope)
 
 
 def by_id(request: Any, scope: Scope) -> None:
+    """RecordActivityTaskHeartbeatById, and what the other RPCs by id share with it."""
     if request.run_id and not UUID.fullmatch(request.run_id):
         raise InvalidArgument("RunId is not valid UUID.")
     if not request.activity_id:
         raise InvalidArgument("ActivityId is not set on request.")
 
 
-def failed_by_id(request: Any, scope: Scope) -> None:
+def answered_by_id(request: Any, scope: Scope) -> None:
+    """RespondActivityTaskCompletedById, FailedById and CanceledById."""
     by_id(request, scope)
-    check_id("Identity", request.identity)
-    _check_failure(request)
-
-
-def shutdown(request: Any, scope: Scope) -> None:
     check_id("Identity", request.identity)
