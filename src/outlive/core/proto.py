@@ -11,6 +11,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from temporalio.api.common.v1 import Payload
 from temporalio.api.failure.v1 import Failure
 
+from outlive.limits import TIMEOUT_MAX
+
 SECOND = 1_000_000_000
 
 
@@ -25,8 +27,17 @@ def duration(ns: int) -> Duration:
     return Duration(seconds=seconds, nanos=nanos) if ns >= 0 else Duration(seconds=-seconds, nanos=-nanos)
 
 
-def ns_of(value: Timestamp | Duration) -> int:
-    """The moment or span in nanoseconds; 0 for an unset one."""
+def ns_of(value: Duration) -> int:
+    """The span in nanoseconds; 0 for an unset one.
+
+    None is longer than TIMEOUT_MAX, whatever a client writes, so that a time and two spans still add up to
+    what 64 bits hold: the file keeps no larger integer.
+    """
+    return max(-TIMEOUT_MAX, min(value.seconds * SECOND + value.nanos, TIMEOUT_MAX))
+
+
+def time_of(value: Timestamp) -> int:
+    """The moment in nanoseconds since the epoch; 0 for an unset one."""
     return value.seconds * SECOND + value.nanos
 
 

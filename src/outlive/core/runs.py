@@ -11,7 +11,7 @@ from temporalio.api.history.v1 import HistoryEvent, WorkflowExecutionStartedEven
 from temporalio.api.sdk.v1 import UserMetadata
 
 from outlive.core import workflow_task
-from outlive.core.proto import ns_of
+from outlive.core.proto import ns_of, time_of
 from outlive.core.state import Attributes, DeadlineKind, Start, State
 from outlive.core.transition import Context, Transition
 
@@ -126,7 +126,7 @@ def schedule_first_task(t: Transition) -> None:
 
 def _set_time_limits(state: State, attributes: WorkflowExecutionStartedEventAttributes, now: int) -> None:
     info, start = state.info, state.start
-    expires = ns_of(attributes.workflow_execution_expiration_time)
+    expires = time_of(attributes.workflow_execution_expiration_time)
     if expires > 0:
         info.execution_expires_at = expires
         state.arm(expires, DeadlineKind.EXECUTION)

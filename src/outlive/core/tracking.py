@@ -74,7 +74,8 @@ def _add_builds(t: Transition, builds: Sequence[str]) -> None:
 
 def task_failed(t: Transition, cause: WorkflowTaskFailedCause.ValueType) -> None:
     """A task failed: after a few in a row the run says so in a search attribute."""
-    name = WorkflowTaskFailedCause.Name(cause).title().replace("_", "")
+    known = cause in WorkflowTaskFailedCause.values()
+    name = WorkflowTaskFailedCause.Name(cause).title().replace("_", "") if known else str(cause)
     _problem(t, "WorkflowTaskFailed", name)
 
 

@@ -21,7 +21,7 @@ class WorkflowTaskToken:
     """Of a started workflow task."""
 
     KIND: ClassVar[int] = 1
-    FORMAT: ClassVar[str] = ">16sQQQIQ"
+    FORMAT: ClassVar[str] = ">16sqqqIq"
     namespace: bytes
     key: int
     scheduled_event_id: int
@@ -35,7 +35,7 @@ class ActivityTaskToken:
     """Of a started attempt of an activity."""
 
     KIND: ClassVar[int] = 2
-    FORMAT: ClassVar[str] = ">16sQQQ"
+    FORMAT: ClassVar[str] = ">16sqqq"
     namespace: bytes
     key: int
     scheduled_event_id: int
@@ -57,7 +57,7 @@ class HistoryPageToken:
     """Of the next page of a history: from event `first` on. With `last`, up to there and no further."""
 
     KIND: ClassVar[int] = 4
-    FORMAT: ClassVar[str] = ">16sQQQ?"
+    FORMAT: ClassVar[str] = ">16sqqq?"
     namespace: bytes
     key: int
     first: int

@@ -127,7 +127,7 @@ class GroupWriter:
                 self._write(state)
             for write in others:
                 write()
-        except apsw.Error as error:
+        except Exception as error:  # whatever it is, what waits for this commit must hear that it failed
             self._fail(error)
             return
         if self._thread is None:

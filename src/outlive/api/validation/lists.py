@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from google.protobuf.timestamp_pb2 import Timestamp
 from temporalio.api.enums.v1 import DescribeTaskQueueMode, TaskQueueKind, WorkflowExecutionStatus
 
 from outlive.api.validation.common import Scope, check_queue_name
@@ -18,12 +19,16 @@ _NOT_CLOSED = (
 def window(request: Any, scope: Scope) -> None:
     """ListOpenWorkflowExecutions, and what ListClosedWorkflowExecutions shares with it."""
     times = request.start_time_filter
-    if (
-        times.HasField("latest_time")
-        and times.HasField("earliest_time")
-        and times.latest_time.ToNanoseconds() < times.earliest_time.ToNanoseconds()
-    ):
+    earliest, latest = _nanoseconds(times.earliest_time), _nanoseconds(times.latest_time)
+    if times.HasField("latest_time") and times.HasField("earliest_time") and latest < earliest:
         raise InvalidArgument("EarliestTime in StartTimeFilter should not be larger than LatestTime.")
+
+
+def _nanoseconds(time: Timestamp) -> int:
+    try:
+        return time.ToNanoseconds()
+    except ValueError:
+        raise InvalidArgument("StartTimeFilter has a time that is not between the years 1 and 9999.") from None
 
 
 def closed(request: Any, scope: Scope) -> None:

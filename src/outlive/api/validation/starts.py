@@ -39,25 +39,37 @@ _TIMEOUT_TYPES = ("StartToClose", "ScheduleToStart", "ScheduleToClose", "Heartbe
 
 
 def start(request: Any, scope: Scope) -> None:
-    """StartWorkflowExecution."""
-    _check_namespace_and_id(request, scope)
+    """StartWorkflowExecution. The order is Temporal's, so that of several faults the same one is named."""
+    _check_namespace(scope)
+    _check_workflow_id(request)
+    _check_retry(request)
+    _check_cron_or_delay(request)
+    _check_delay(request)
+    _check_cron(request)
     if not request.workflow_type.name:
         raise InvalidArgument("WorkflowType is not set on request.")
     check_id("WorkflowType", request.workflow_type.name)
     check_queue(request.task_queue, request.HasField("task_queue"))
+    _check_timeouts(request)
     check_id("RequestId", request.request_id)
-    _common(request, scope)
-    _check_callbacks(request)
     _check_policies(request)
-    if request.HasField("versioning_override"):
-        check_override(request.versioning_override, request.task_queue.name)
     if request.on_conflict_options.attach_completion_callbacks and not request.on_conflict_options.attach_request_id:
         raise InvalidArgument("attaching request ID is required for attaching completion callbacks")
+    _check_attributes(request, scope)
+    _check_priority(request.priority)
+    for callback in request.completion_callbacks:
+        _check_callback(callback)
+    check_links(request.links)
+    _check_sizes(request, scope)
+    _check_override(request)
+    _fill_in(request, scope)
 
 
 def signal_with_start(request: Any, scope: Scope) -> None:
-    """SignalWithStartWorkflowExecution."""
-    _check_namespace_and_id(request, scope)
+    """SignalWithStartWorkflowExecution, in Temporal's order and words, which are others than for a start."""
+    _check_namespace(scope)
+    _check_cron(request)
+    _check_workflow_id(request)
     if not request.signal_name:
         raise InvalidArgument("signal not set")
     check_length("signal name", request.signal_name)
@@ -66,19 +78,26 @@ def signal_with_start(request: Any, scope: Scope) -> None:
     check_length("workflow type name", request.workflow_type.name)
     check_queue(request.task_queue, request.HasField("task_queue"))
     check_length("Request ID", request.request_id)
-    _common(request, scope)
+    _check_timeouts(request)
+    _check_retry(request)
+    _check_delay(request)
+    _check_cron_or_delay(request)
+    _check_policies(request)
     if request.workflow_id_conflict_policy == Conflict.WORKFLOW_ID_CONFLICT_POLICY_FAIL:
         raise InvalidArgument(
             "Invalid WorkflowIDConflictPolicy: WORKFLOW_ID_CONFLICT_POLICY_FAIL is not supported for this operation."
         )
-    _check_policies(request)
-    if request.HasField("versioning_override"):
-        check_override(request.versioning_override, request.task_queue.name)
+    _check_attributes(request, scope)
+    _check_priority(request.priority)
+    check_links(request.links)
+    _check_sizes(request, scope)
     check_payloads(request.signal_input, scope)
+    _check_override(request)
+    _fill_in(request, scope)
 
 
-def _check_namespace_and_id(request: Any, scope: Scope) -> None:
-    """What both have first."""
+def _check_namespace(scope: Scope) -> None:
+    """Nothing is started in a namespace that is being given up."""
     if scope.namespace.state != NamespaceState.NAMESPACE_STATE_REGISTERED:
         state = NamespaceState.Name(scope.namespace.state).removeprefix("NAMESPACE_STATE_").title()  # type: ignore[arg-type]
         raise FailedPrecondition(
@@ -89,44 +108,63 @@ def _check_namespace_and_id(request: Any, scope: Scope) -> None:
                 allowed_states=[NamespaceState.NAMESPACE_STATE_REGISTERED],
             ),
         )
+
+
+def _check_workflow_id(request: Any) -> None:
     if not request.workflow_id:
         raise InvalidArgument("WorkflowId is not set on request.")
     check_length("WorkflowId", request.workflow_id)
 
 
-def _common(request: Any, scope: Scope) -> None:
-    """What both have after the names, in the order in which Temporal's server finds faults; then the defaults."""
-    _check_times(request)
-    if request.HasField("retry_policy"):
-        _check_retry(request.retry_policy)
+def _check_cron_or_delay(request: Any) -> None:
+    if request.cron_schedule and request.HasField("workflow_start_delay"):
+        raise InvalidArgument("CronSchedule and WorkflowStartDelay may not be used together.")
+
+
+def _check_cron(request: Any) -> None:
     if request.cron_schedule:
-        if request.HasField("workflow_start_delay"):
-            raise InvalidArgument("CronSchedule and WorkflowStartDelay may not be used together.")
         checks.check_cron(request.cron_schedule)
-    _check_priority(request.priority)
-    check_links(request.links)
+
+
+def _check_delay(request: Any) -> None:
+    _check_time(request, "workflow_start_delay", "WorkflowStartDelaySeconds")
+
+
+def _check_timeouts(request: Any) -> None:
+    _check_time(request, "workflow_execution_timeout", "WorkflowExecutionTimeoutSeconds")
+    _check_time(request, "workflow_run_timeout", "WorkflowRunTimeoutSeconds")
+    _check_time(request, "workflow_task_timeout", "WorkflowTaskTimeoutSeconds")
+
+
+def _check_time(request: Any, field: str, name: str) -> None:
+    problem = duration_problem(getattr(request, field))
+    if problem:
+        raise InvalidArgument(f"An invalid {name} is set on request. cause: {problem}")
+
+
+def _check_attributes(request: Any, scope: Scope) -> None:
+    """The search attributes, which are kept with their types."""
+    if request.HasField("search_attributes"):
+        request.search_attributes.CopyFrom(checks.checked_attributes(request.search_attributes, scope.namespace))
+
+
+def _check_sizes(request: Any, scope: Scope) -> None:
     check_payloads(request.input, scope)
     if request.memo.ByteSize() >= scope.namespace.limits.memo_size_max:
         raise InvalidArgument("Memo size exceeds limit.")
-    if request.HasField("search_attributes"):
-        request.search_attributes.CopyFrom(checks.checked_attributes(request.search_attributes, scope.namespace))
-    _fill_in(request, scope)
 
 
-def _check_times(request: Any) -> None:
-    names = {
-        "workflow_execution_timeout": "WorkflowExecutionTimeoutSeconds",
-        "workflow_run_timeout": "WorkflowRunTimeoutSeconds",
-        "workflow_task_timeout": "WorkflowTaskTimeoutSeconds",
-        "workflow_start_delay": "WorkflowStartDelaySeconds",
-    }
-    for field, name in names.items():
-        problem = duration_problem(getattr(request, field))
-        if problem:
-            raise InvalidArgument(f"An invalid {name} is set on request. cause: {problem}")
+def _check_override(request: Any) -> None:
+    if request.HasField("versioning_override"):
+        check_override(request.versioning_override, request.task_queue.name)
 
 
-def _check_retry(policy: RetryPolicy) -> None:
+def _check_retry(request: Any) -> None:
+    if request.HasField("retry_policy"):
+        _check_policy(request.retry_policy)
+
+
+def _check_policy(policy: RetryPolicy) -> None:
     for name, value in (("InitialInterval", policy.initial_interval), ("MaximumInterval", policy.maximum_interval)):
         problem = duration_problem(value)
         if problem and policy.maximum_attempts != 1:
@@ -166,13 +204,8 @@ def _check_policies(request: Any) -> None:
         )
 
 
-def _check_callbacks(request: Any) -> None:
-    """Completion callbacks: none may be called yet, since no address is allowed."""
-    for callback in request.completion_callbacks:
-        _check_callback(callback)
-
-
 def _check_callback(callback: Callback) -> None:
+    """A completion callback: none may be called yet, since no address is allowed."""
     kind = callback.WhichOneof("variant")
     if kind is None:
         raise Unimplemented("unknown callback variant: <nil>")
