@@ -18,6 +18,7 @@ from outlive.engine.runs import pending_of
 from outlive.errors import StartupError, StorageFailed
 from outlive.limits import ExecutionLimits
 from outlive.store.migrations import prepare
+from outlive.store.port import EntityRow
 from outlive.store.schema import ENTITIES, VERSION
 from outlive.store.sqlite import SqliteStore
 from outlive.store.writer import GroupWriter
@@ -158,6 +159,44 @@ def test_an_older_file_is_brought_up_in_one_transaction(tmp_path: Path) -> None:
     assert connection.pragma("user_version") == VERSION + 1
     assert connection.execute("SELECT count(*) FROM added").get == 0
     connection.close()
+
+
+async def test_a_file_that_lacks_tables_and_columns_gets_them_and_keeps_its_runs(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    store = SqliteStore(path)
+    writer = writer_of(store, [])
+    await writer.submit((opened(1),))
+    await writer.close()
+    store.close()
+    connection = apsw.Connection(str(path))
+    connection.execute("DROP TABLE entity; DROP INDEX info_wake")
+    connection.execute("ALTER TABLE info DROP COLUMN task_attempt; ALTER TABLE info DROP COLUMN pause_reason")
+    connection.execute("ALTER TABLE activity DROP COLUMN priority; PRAGMA user_version = 1")
+    connection.close()
+    store = SqliteStore(path)
+    assert store.write_connection.pragma("user_version") == VERSION
+    state = store.load(1)
+    assert state is not None
+    assert (state.info.task_attempt, state.info.pause_reason, len(state.activities)) == (1, "", 0)
+    assert store.entities("schedule") == []
+    assert store.write_connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'info_wake'").get == 1
+    store.close()
+
+
+async def test_entities_come_back_by_kind_and_are_forgotten(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "a.db")
+    writer = writer_of(store, [])
+    first, second = EntityRow("schedule", "ns", "a", b"1"), EntityRow("schedule", "ns", "b", b"2")
+    other = EntityRow("batch", "ns", "a", b"3")
+    for row in (first, second, other, replace(second, data=b"4")):
+        writer.put_entity(row)
+    writer.delete_entity("schedule", "ns", "a")
+    await writer.close()
+    store.close()
+    store = SqliteStore(tmp_path / "a.db")
+    assert store.entities("schedule") == [replace(second, data=b"4")]
+    assert store.entities("batch") == [other]
+    store.close()
 
 
 def test_the_file_of_another_program_is_left_alone(tmp_path: Path) -> None:

@@ -40,11 +40,12 @@ class PollerSeen:
 
 @dataclass(frozen=True, slots=True)
 class QueueName:
-    """Workflow and activity tasks of one name are two queues."""
+    """Workflow and activity tasks of one name are two queues, and each deployment version has its own."""
 
     namespace_id: str
     name: str
     activities: bool = False
+    version: str = ""  # "deployment.build id" of the workers that may take its tasks; "": unversioned ones
 
 
 @dataclass(slots=True)

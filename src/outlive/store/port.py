@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from outlive.core.state import State
+from outlive.core.visibility import VisibilityRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,19 @@ class NamespaceRow:
     data: str = "{}"  # JSON object of strings, the owner's own
     search_attributes: str = "{}"  # JSON object: name -> type name
     extra: str = "{}"  # JSON object: settings that few namespaces have
+
+
+@dataclass(frozen=True, slots=True)
+class EntityRow:
+    """Something that is kept whole and is no execution: a schedule, a batch, a deployment.
+
+    Its owner in the engine holds all of its kind in memory; the store only brings them back.
+    """
+
+    kind: str  # one word, of the part of the engine that owns it
+    namespace_id: str
+    entity_id: str
+    data: bytes  # a serialised message, as its owner sees fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +88,10 @@ class Storage(Protocol):
 
     def namespaces(self) -> list[NamespaceRow]: ...
 
+    def entities(self, kind: str) -> list[EntityRow]:
+        """Everything of the kind, in all namespaces, by namespace and id."""
+        ...
+
     async def read_visibility(self, operation: str, /, *args: Any, **kwargs: Any) -> Any:
         """Run `list` or `count` of the visibility store where it does not hold up the loop."""
         ...
@@ -92,6 +110,22 @@ class Writer(Protocol):
 
     def put_namespace(self, row: NamespaceRow) -> asyncio.Future[None]:
         """Write a namespace with the next commit."""
+        ...
+
+    def put_entity(self, row: EntityRow) -> asyncio.Future[None]:
+        """Write the entity with the next commit, in the place of what it was."""
+        ...
+
+    def delete_entity(self, kind: str, namespace_id: str, entity_id: str) -> asyncio.Future[None]:
+        """Forget the entity with the next commit."""
+        ...
+
+    def put_visible(self, record: VisibilityRecord) -> asyncio.Future[None]:
+        """Show, in lists, something that is no execution; written with the next commit."""
+        ...
+
+    def delete_visible(self, namespace_id: str, run_id: str) -> asyncio.Future[None]:
+        """Take a record that is no execution out of the lists, with the next commit."""
         ...
 
     def delete(self, key: int, namespace_id: str, run_id: str) -> asyncio.Future[None]:

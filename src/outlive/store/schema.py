@@ -8,7 +8,7 @@ The entity tables mirror the core's rows field by field.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Any, Final
 
 from outlive.core.state import (
@@ -24,9 +24,10 @@ from outlive.core.state import (
 from outlive.store.visibility import SCHEMA as VISIBILITY
 
 APPLICATION_ID: Final = 0x6F75746C  # "outl"
-VERSION: Final = 1
+VERSION: Final = 2
 
 _SQL_TYPES: Final = {"int": "INTEGER", "str": "TEXT", "bytes": "BLOB", "float": "REAL", "bool": "INTEGER"}
+_ZEROES: Final = {"INTEGER": "0", "TEXT": "''", "BLOB": "x''", "REAL": "0.0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +76,25 @@ INFO_COLUMNS: Final = columns_of(Info)
 
 
 def _declared(row: type[Any]) -> Sequence[str]:
-    """The columns of a row's fields, with their types; a field that may be None has no NOT NULL."""
+    """The columns of a row's fields, with their types; a field that may be None has no NOT NULL.
+
+    Every other one has a default, so that a column which an older file lacks can be added to its rows.
+    """
     lines = []
     for field in fields(row):
         kind = str(field.type)
-        optional = "None" in kind
         sql = _SQL_TYPES[kind.split(" ")[0]]
-        lines.append(f"{field.name} {sql}{'' if optional else ' NOT NULL'}")
+        if "None" in kind:
+            lines.append(f"{field.name} {sql}")
+        else:
+            default = _ZEROES[sql] if field.default is MISSING else _literal(field.default)
+            lines.append(f"{field.name} {sql} NOT NULL DEFAULT {default}")
     return lines
+
+
+def _literal(value: Any) -> str:
+    """A default of a row's field in SQL."""
+    return f"'{value}'" if isinstance(value, str) else str(float(value) if isinstance(value, float) else int(value))
 
 
 def _entity_sql(table: TableOf) -> str:
@@ -112,6 +124,8 @@ def schema() -> str:
             " state INTEGER NOT NULL, description TEXT NOT NULL, owner_email TEXT NOT NULL,"
             " retention INTEGER NOT NULL, data TEXT NOT NULL, search_attributes TEXT NOT NULL,"
             " extra TEXT NOT NULL) WITHOUT ROWID;",
+            "CREATE TABLE entity (kind TEXT NOT NULL, namespace_id TEXT NOT NULL, entity_id TEXT NOT NULL,"
+            " data BLOB NOT NULL, PRIMARY KEY (kind, namespace_id, entity_id)) WITHOUT ROWID;",
             *(_entity_sql(table) for table in ENTITIES.values()),
             VISIBILITY,
         ]

@@ -17,7 +17,7 @@ from outlive.core.state import Attributes, Info, Start, State, Table
 from outlive.errors import StartupError
 from outlive.store.lock import FileLock
 from outlive.store.migrations import prepare
-from outlive.store.port import Found, NamespaceRow, Recovery
+from outlive.store.port import EntityRow, Found, NamespaceRow, Recovery
 from outlive.store.schema import ENTITIES, INFO_COLUMNS, START_COLUMNS
 from outlive.store.visibility import VisibilityStore
 
@@ -152,6 +152,15 @@ class SqliteStore:
             " FROM namespace"
         )
         return [NamespaceRow(*row) for row in rows]
+
+    # -- what is no execution
+
+    def entities(self, kind: str) -> list[EntityRow]:
+        rows = self._reader.execute(
+            "SELECT kind, namespace_id, entity_id, data FROM entity WHERE kind = ? ORDER BY namespace_id, entity_id",
+            (kind,),
+        )
+        return [EntityRow(*row) for row in rows]
 
     # -- visibility
 

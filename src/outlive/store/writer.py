@@ -23,7 +23,7 @@ import apsw
 from outlive.core.state import TABLES, State
 from outlive.core.visibility import VisibilityRecord
 from outlive.errors import StorageFailed
-from outlive.store.port import NamespaceRow
+from outlive.store.port import EntityRow, NamespaceRow
 from outlive.store.schema import ENTITIES, INFO_COLUMNS, START_COLUMNS
 from outlive.store.sqlite import SqliteStore
 
@@ -36,6 +36,8 @@ _CURRENT = "INSERT OR REPLACE INTO current_run (namespace_id, workflow_id, run) 
 _ATTRIBUTES = "INSERT OR REPLACE INTO attributes (run, memo, search_attributes) VALUES (?, ?, ?)"
 _EVENT = "INSERT INTO event (run, id, data) VALUES (?, ?, ?)"
 _NAMESPACE = f"INSERT OR REPLACE INTO namespace VALUES ({', '.join('?' * 9)})"
+_ENTITY = "INSERT OR REPLACE INTO entity (kind, namespace_id, entity_id, data) VALUES (?, ?, ?, ?)"
+_NO_ENTITY = "DELETE FROM entity WHERE kind = ? AND namespace_id = ? AND entity_id = ?"
 _UPSERTS = {field: table.upsert for field, table in ENTITIES.items()}
 _DELETES = {field: table.delete for field, table in ENTITIES.items()}
 _PER_RUN = ("info", "attributes", "event", "buffered_event", *(table.name for table in ENTITIES.values()))
@@ -59,7 +61,7 @@ class GroupWriter:
         self._on_failure = on_failure
         self.on_events: Callable[[int, list[tuple[int, bytes]]], None] = lambda key, events: None
         self._dirty: dict[int, State] = {}
-        self._others: list[Callable[[], None]] = []  # namespaces, deletions
+        self._others: list[Callable[[], None]] = []  # namespaces, entities, deletions
         self._next: asyncio.Future[None] | None = None  # of the commit that is being collected
         self._committing: asyncio.Future[None] | None = None
         self._failed: StorageFailed | None = None
@@ -75,6 +77,22 @@ class GroupWriter:
 
     def put_namespace(self, row: NamespaceRow) -> asyncio.Future[None]:
         self._others.append(lambda: self._run(_NAMESPACE, astuple(row)))
+        return self._collect()
+
+    def put_entity(self, row: EntityRow) -> asyncio.Future[None]:
+        self._others.append(lambda: self._run(_ENTITY, astuple(row)))
+        return self._collect()
+
+    def delete_entity(self, kind: str, namespace_id: str, entity_id: str) -> asyncio.Future[None]:
+        self._others.append(lambda: self._run(_NO_ENTITY, (kind, namespace_id, entity_id)))
+        return self._collect()
+
+    def put_visible(self, record: VisibilityRecord) -> asyncio.Future[None]:
+        self._others.append(lambda: self._store.visibility.upsert(record))
+        return self._collect()
+
+    def delete_visible(self, namespace_id: str, run_id: str) -> asyncio.Future[None]:
+        self._others.append(lambda: self._store.visibility.delete(namespace_id, run_id))
         return self._collect()
 
     def delete(self, key: int, namespace_id: str, run_id: str) -> asyncio.Future[None]:
