@@ -1,4 +1,4 @@
-"""DescribeWorkflowExecution, DescribeTaskQueue, lists and counts."""
+"""DescribeWorkflowExecution, lists and counts."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from temporalio.api.enums.v1 import (
     PendingActivityState,
     PendingWorkflowTaskState,
     TaskQueueKind,
-    TaskQueueType,
 )
 from temporalio.api.sdk.v1 import UserMetadata
-from temporalio.api.taskqueue.v1 import PollerInfo, TaskQueue, TaskQueueStats, TaskQueueStatus
+from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflow.v1 import (
     PendingActivityInfo,
     PendingChildExecutionInfo,
@@ -27,8 +26,6 @@ from temporalio.api.workflow.v1 import (
 from temporalio.api.workflowservice.v1 import (
     CountWorkflowExecutionsRequest,
     CountWorkflowExecutionsResponse,
-    DescribeTaskQueueRequest,
-    DescribeTaskQueueResponse,
     DescribeWorkflowExecutionRequest,
     DescribeWorkflowExecutionResponse,
     ListClosedWorkflowExecutionsRequest,
@@ -41,14 +38,12 @@ from temporalio.api.workflowservice.v1 import (
     ScanWorkflowExecutionsResponse,
 )
 
-from outlive.clock import Clock
 from outlive.core import activities
 from outlive.core.filter import parse_filter
 from outlive.core.proto import SECOND, duration, json_payload, timestamp
 from outlive.core.state import BUFFERED, Activity, ActivityState, State, TaskState
 from outlive.core.visibility import VisibilityRecord, index_attributes
 from outlive.engine.calls import Call
-from outlive.engine.matching import Matching, QueueName
 from outlive.engine.namespaces import Namespace
 from outlive.engine.runs import Runs
 from outlive.errors import InvalidArgument
@@ -59,13 +54,11 @@ P = PendingActivityState
 
 
 class Descriptions:
-    """What runs and queues look like."""
+    """What runs look like."""
 
-    def __init__(self, runs: Runs, matching: Matching, storage: Storage, clock: Clock) -> None:
+    def __init__(self, runs: Runs, storage: Storage) -> None:
         self._runs = runs
-        self._matching = matching
         self._storage = storage
-        self._clock = clock
 
     # -- one run
 
@@ -146,32 +139,6 @@ class Descriptions:
             payload = json_payload(value)
             payload.metadata["type"] = b"Keyword"
             response.groups.add(group_values=[payload], count=number)
-        return response
-
-    # -- task queues
-
-    async def describe_task_queue(
-        self, namespace: Namespace, request: DescribeTaskQueueRequest, call: Call
-    ) -> DescribeTaskQueueResponse:
-        kind = request.task_queue_type or TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW
-        name = QueueName(namespace.id, request.task_queue.name, kind == TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY)
-        response = DescribeTaskQueueResponse(
-            pollers=[
-                PollerInfo(
-                    identity=poller.identity,
-                    last_access_time=timestamp(poller.last_access),
-                    rate_per_second=poller.rate_per_second or 100_000.0,
-                )
-                for poller in self._matching.pollers(name)
-            ]
-        )
-        count, age = self._matching.backlog(name)
-        if request.include_task_queue_status:
-            response.task_queue_status.CopyFrom(TaskQueueStatus(backlog_count_hint=count))
-        if request.report_stats:
-            response.stats.CopyFrom(
-                TaskQueueStats(approximate_backlog_count=count, approximate_backlog_age=duration(age))
-            )
         return response
 
 

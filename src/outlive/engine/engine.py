@@ -18,6 +18,7 @@ from outlive.engine.namespaces import Namespaces
 from outlive.engine.queries import Queries
 from outlive.engine.runs import Run, Runs
 from outlive.engine.starts import Starts
+from outlive.engine.task_queues import TaskQueues
 from outlive.engine.timers import Timers
 from outlive.engine.updates import Updates
 from outlive.engine.workflow_tasks import WorkflowTasks
@@ -42,7 +43,8 @@ class Engine:
         self.multi_operations = MultiOperations(self.runs, self.starts, self.updates)
         self.lifecycle = Lifecycle(self.runs)
         self.histories = Histories(self.runs, storage, clock)
-        self.descriptions = Descriptions(self.runs, self.matching, storage, clock)
+        self.descriptions = Descriptions(self.runs, storage)
+        self.task_queues = TaskQueues(self.matching)
         self._timers = Timers(storage, clock, self.runs, self._due)
         self._storage = storage
         self.runs.on_effect = self._effect

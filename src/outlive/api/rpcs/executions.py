@@ -34,5 +34,4 @@ def rpcs(engine: Engine) -> Rpcs:
         "ListOpenWorkflowExecutions": (v.lists.window, seen.list_open_workflow_executions),
         "ListClosedWorkflowExecutions": (v.lists.closed, seen.list_closed_workflow_executions),
         "CountWorkflowExecutions": (v.nothing, seen.count_workflow_executions),
-        "DescribeTaskQueue": (v.lists.task_queue, seen.describe_task_queue),
     }

@@ -3,7 +3,16 @@
 The words are the protocol's own where clients or people know them. A check never reads a state.
 """
 
-from outlive.api.validation import executions, lists, multi_operations, namespaces, starts, tasks, versioning
+from outlive.api.validation import (
+    executions,
+    lists,
+    multi_operations,
+    namespaces,
+    starts,
+    task_queues,
+    tasks,
+    versioning,
+)
 from outlive.api.validation.common import Scope, nothing
 
 __all__ = [
@@ -14,6 +23,7 @@ __all__ = [
     "namespaces",
     "nothing",
     "starts",
+    "task_queues",
     "tasks",
     "versioning",
 ]

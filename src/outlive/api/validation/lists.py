@@ -1,13 +1,13 @@
-"""Lists, counts and task queue descriptions. Filters are checked where they are parsed."""
+"""Lists and counts. Filters are checked where they are parsed."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
-from temporalio.api.enums.v1 import DescribeTaskQueueMode, TaskQueueKind, WorkflowExecutionStatus
+from temporalio.api.enums.v1 import WorkflowExecutionStatus
 
-from outlive.api.validation.common import Scope, check_queue_name
+from outlive.api.validation.common import Scope
 from outlive.errors import InvalidArgument
 
 _NOT_CLOSED = (
@@ -36,13 +36,3 @@ def closed(request: Any, scope: Scope) -> None:
     window(request, scope)
     if request.HasField("status_filter") and request.status_filter.status in _NOT_CLOSED:
         raise InvalidArgument("StatusFilter must be specified and must be not Running.")
-
-
-def task_queue(request: Any, scope: Scope) -> None:
-    """DescribeTaskQueue: also of the server's own queues."""
-    check_queue_name(request.task_queue, request.HasField("task_queue"))
-    enhanced = request.api_mode == DescribeTaskQueueMode.DESCRIBE_TASK_QUEUE_MODE_ENHANCED
-    if enhanced and request.task_queue.kind == TaskQueueKind.TASK_QUEUE_KIND_STICKY:
-        raise InvalidArgument(
-            "Enhanced DescribeTaskQueue is not valid for a sticky queue, use api_mode=UNSPECIFIED or a normal queue."
-        )

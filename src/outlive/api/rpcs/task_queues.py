@@ -1,0 +1,14 @@
+"""Task queues: describing and configuring them."""
+
+from __future__ import annotations
+
+from outlive.api import validation as v
+from outlive.api.rpcs import Rpcs
+from outlive.engine.engine import Engine
+
+
+def rpcs(engine: Engine) -> Rpcs:
+    queues = engine.task_queues
+    return {
+        "DescribeTaskQueue": (v.task_queues.describe, queues.describe_task_queue),
+    }
