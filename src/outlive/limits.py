@@ -92,6 +92,7 @@ class ExecutionLimits:
 
 # The engine's own -----------------------------------------------------------------------------------
 STATE_CACHE_MAX: Final = 4_000  # loaded executions kept; the least recently used go first
+COMMIT_GATHER: Final = 1 * MS  # between commits that several share: fewer and fuller ones cost less
 TAIL_EVENTS_MAX: Final = 256  # last events of a loaded execution kept as bytes, to feed workflow tasks
 TAIL_BYTES_MAX: Final = 64 * KIB  # of those events' bytes
 TIMER_WINDOW: Final = 10_000  # soonest wake-ups held in memory; the rest stay in the file

@@ -3,8 +3,10 @@
 Rules (all of them live in this file)
 - Statements run on the event loop's thread: a second Python thread binding rows would only fight for the
   interpreter. The COMMIT, which waits for the disk, runs on a thread of its own, so that the loop goes on.
-- What is submitted in one turn of the loop goes into one commit. What is submitted while a commit is
-  under way goes into the next.
+- What is submitted in one turn of the loop and in the next goes into one commit: a task that is scheduled
+  in one is taken by a waiting worker in the next. What is submitted while a commit is under way goes into
+  the commit after it; and while commits are shared by several, they are spaced a little, so that more can
+  share the next: each costs the same, whatever it holds.
 - A state is drained once per commit, however many transitions it went through.
 - If a statement or a commit fails, every waiting future fails, and so does all that comes later: the
   server stops rather than run ahead of its disk.
@@ -23,6 +25,7 @@ import apsw
 from outlive.core.state import TABLES, State
 from outlive.core.visibility import VisibilityRecord
 from outlive.errors import StorageFailed
+from outlive.limits import COMMIT_GATHER, SECOND
 from outlive.store.port import EntityRow, NamespaceRow
 from outlive.store.schema import ENTITIES, INFO_COLUMNS, START_COLUMNS
 from outlive.store.sqlite import SqliteStore
@@ -64,6 +67,7 @@ class GroupWriter:
         self._others: list[Callable[[], None]] = []  # namespaces, entities, deletions
         self._next: asyncio.Future[None] | None = None  # of the commit that is being collected
         self._committing: asyncio.Future[None] | None = None
+        self._shared = 0  # how many changes the last commit held
         self._failed: StorageFailed | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="commit") if store.path is not None else None
 
@@ -127,7 +131,7 @@ class GroupWriter:
                 future.set_exception(self._failed)
                 return future
             if self._committing is None:
-                loop.call_soon(self._flush)
+                loop.call_soon(loop.call_soon, self._flush)
         return self._next
 
     # -- committing
@@ -139,6 +143,7 @@ class GroupWriter:
         states, self._dirty = list(self._dirty.values()), {}
         others, self._others = self._others, []
         self._committing = future
+        self._shared = len(states) + len(others)
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             for state in states:
@@ -174,7 +179,11 @@ class GroupWriter:
         future, self._committing = self._committing, None
         if future is not None:
             future.set_result(None)
-        if self._next is not None:
+        if self._next is None:
+            return
+        if self._shared > 1:
+            asyncio.get_running_loop().call_later(COMMIT_GATHER / SECOND, self._flush)
+        else:
             self._flush()
 
     def _fail(self, error: BaseException) -> None:
