@@ -11,12 +11,12 @@ Rules
 
 from __future__ import annotations
 
-import copy
 import enum
 import heapq
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
+from typing import Any, Generic, TypeVar
 
 from temporalio.api.enums.v1 import WorkflowExecutionStatus
 from temporalio.api.history.v1 import HistoryEvent
@@ -138,6 +138,9 @@ class Info:
     pause_identity: str = ""
     pause_reason: str = ""
     pause_request_id: str = ""
+
+
+_INFO = attrgetter(*(each.name for each in fields(Info)))  # its values, in the order of its fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,7 +337,7 @@ class State:
     visibility_changed: bool = True
     activity_ids: dict[str, int] = field(default_factory=dict)  # activity id -> scheduled event id
     deadlines: list[Deadline] = field(default_factory=list)
-    _before: tuple[Info, Attributes, int, list[HistoryEvent], bool, bool] | None = None
+    _before: tuple[tuple[Any, ...], Attributes, int, list[HistoryEvent], bool, bool] | None = None
 
     @property
     def open(self) -> bool:
@@ -356,9 +359,8 @@ class State:
 
     def begin(self) -> None:
         """Mark the point to which `rollback` returns."""
-        info = copy.copy(self.info)
         self._before = (
-            info,
+            _INFO(self.info),
             self.attributes,
             len(self.unsaved),
             list(self.buffered),
@@ -372,7 +374,7 @@ class State:
         """Undo everything since `begin`. Deadlines armed since stay: they are checked when due."""
         assert self._before is not None, "rollback without begin"
         info, self.attributes, unsaved, self.buffered, self.attributes_changed, self.visibility_changed = self._before
-        self.info = copy.copy(info)
+        self.info = Info(*info)
         del self.unsaved[unsaved:]
         for name in TABLES:
             getattr(self, name).rollback()

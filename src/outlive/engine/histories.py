@@ -22,7 +22,7 @@ from outlive.engine.namespaces import Namespace
 from outlive.engine.polling import poll_until
 from outlive.engine.runs import Run, Runs
 from outlive.errors import InvalidArgument
-from outlive.limits import HISTORY_LONG_POLL, HISTORY_PAGE_BYTES, HISTORY_PAGE_EVENTS
+from outlive.limits import HISTORY_LONG_POLL, HISTORY_PAGE_BYTES, HISTORY_PAGE_EVENTS, SECOND
 from outlive.store.port import Storage
 
 CLOSE_ONLY = HistoryEventFilterType.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT
@@ -113,29 +113,39 @@ class Histories:
 
     async def _has(self, run: Run, event_id: int, call: Call) -> bool:
         """Wait until the event is written, the run has closed, or the time is over."""
-        return await self._until(run, call, lambda: run.state.info.next_event_id > event_id or not run.state.open)
+        return await self._until(
+            run, call, lambda: run.state.info.next_event_id > event_id or not run.state.open, run.waiters
+        )
 
-    async def _until(self, run: Run, call: Call, condition: Callable[[], bool]) -> bool:
-        until = poll_until(call.deadline, self._clock.now(), HISTORY_LONG_POLL)
-        while True:
-            await self._runs.committed(run)
-            if condition():
-                return True
-            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            run.waiters.append(waiter)
-            try:
-                await asyncio.wait_for(waiter, max(0.0, (until - self._clock.now()) / 1e9))
-            except TimeoutError:
-                return False
-            finally:
-                if waiter in run.waiters:
-                    run.waiters.remove(waiter)
+    async def _until(
+        self, run: Run, call: Call, condition: Callable[[], bool], waiters: dict[asyncio.Future[None], None]
+    ) -> bool:
+        """Wait among the run's `waiters` until the condition holds; False when the time is over."""
+        await self._runs.committed(run)
+        if condition():
+            return True
+        seconds = (poll_until(call.deadline, self._clock.now(), HISTORY_LONG_POLL) - self._clock.now()) / SECOND
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[None] | None = None
+        try:
+            async with asyncio.timeout(max(0.0, seconds)):
+                while not condition():
+                    waiter = loop.create_future()
+                    waiters[waiter] = None
+                    await waiter
+                    await self._runs.committed(run)
+        except TimeoutError:
+            return False
+        finally:
+            if waiter is not None:
+                waiters.pop(waiter, None)
+        return True
 
     async def _close_event(
         self, namespace: Namespace, run: Run, request: GetWorkflowExecutionHistoryRequest, call: Call
     ) -> bytes:
         """The last event of a closed run; waits for it."""
-        closed = await self._until(run, call, lambda: not run.state.open)
+        closed = await self._until(run, call, lambda: not run.state.open, run.close_waiters)
         if not closed:
             if request.wait_new_event:
                 return self._empty(namespace, run, run.state.info.next_event_id)

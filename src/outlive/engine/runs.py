@@ -33,7 +33,18 @@ T = TypeVar("T")
 class Run:
     """A loaded run: its state, the last of its events as bytes, and who waits for it."""
 
-    __slots__ = ("armed_at", "commit", "holds", "state", "tail", "tail_bytes", "tail_first", "uncommitted", "waiters")
+    __slots__ = (
+        "armed_at",
+        "close_waiters",
+        "commit",
+        "holds",
+        "state",
+        "tail",
+        "tail_bytes",
+        "tail_first",
+        "uncommitted",
+        "waiters",
+    )
 
     def __init__(self, state: State) -> None:
         self.state = state
@@ -44,7 +55,8 @@ class Run:
         self.commit: asyncio.Future[None] | None = None  # of the last of them
         self.holds = 0  # queries, updates and the like that need the run loaded
         self.armed_at = 0  # the wake-up that the timer service knows of
-        self.waiters: list[asyncio.Future[None]] = []  # for anything new in the history
+        self.waiters: dict[asyncio.Future[None], None] = {}  # for anything new in the history
+        self.close_waiters: dict[asyncio.Future[None], None] = {}  # for its end
 
     @property
     def key(self) -> int:
@@ -53,7 +65,7 @@ class Run:
     @property
     def pinned(self) -> bool:
         """Whether the run must stay loaded."""
-        return bool(self.uncommitted or self.holds or self.waiters)
+        return bool(self.uncommitted or self.holds or self.waiters or self.close_waiters)
 
     def extend(self, events: list[tuple[int, bytes]]) -> None:
         """Take over events that the writer has encoded."""
@@ -75,10 +87,21 @@ class Run:
             self.tail_bytes = size
 
     def wake_waiters(self) -> None:
-        waiters, self.waiters = self.waiters, []
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+        _wake(self.waiters)
+        if not self.state.open:
+            _wake(self.close_waiters)
+
+    def wake_all(self) -> None:
+        """The run is gone: nobody has anything to wait for."""
+        _wake(self.waiters)
+        _wake(self.close_waiters)
+
+
+def _wake(waiters: dict[asyncio.Future[None], None]) -> None:
+    for waiter in waiters:
+        if not waiter.done():
+            waiter.set_result(None)
+    waiters.clear()
 
 
 class Runs:
@@ -270,12 +293,12 @@ class Runs:
     async def committed(self, run: Run) -> None:
         """Wait until everything decided on the run so far is durable."""
         if run.uncommitted and run.commit is not None:
-            await asyncio.shield(run.commit)
+            await run.commit
 
     def delete(self, run: Run) -> asyncio.Future[None]:
         """Forget the run altogether, with the next commit."""
         start = run.state.start
-        run.wake_waiters()
+        run.wake_all()
         if run.key in self._loaded:
             self._forget(run)
         return self._writer.delete(run.key, start.namespace_id, start.run_id)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import struct
 import uuid
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
+from functools import cache
+from operator import attrgetter
 from typing import ClassVar, TypeVar
 
 from outlive.errors import InvalidArgument
@@ -68,12 +70,19 @@ class HistoryPageToken:
 Token = TypeVar("Token", WorkflowTaskToken, ActivityTaskToken, QueryTaskToken, HistoryPageToken)
 
 
+_FIELDS = {
+    kind: attrgetter(*(field.name for field in fields(kind)))
+    for kind in (WorkflowTaskToken, ActivityTaskToken, QueryTaskToken, HistoryPageToken)
+}
+
+
+@cache  # a server has few namespaces
 def namespace_bytes(namespace_id: str) -> bytes:
     return uuid.UUID(namespace_id).bytes
 
 
 def encode(token: WorkflowTaskToken | ActivityTaskToken | QueryTaskToken | HistoryPageToken) -> bytes:
-    return struct.pack("BB", _MAGIC, token.KIND) + struct.pack(token.FORMAT, *astuple(token))
+    return struct.pack("BB", _MAGIC, token.KIND) + struct.pack(token.FORMAT, *_FIELDS[type(token)](token))
 
 
 def decode(kind: type[Token], data: bytes) -> Token | None:

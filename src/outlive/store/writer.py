@@ -16,18 +16,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple
+from operator import attrgetter
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any
 
 import apsw
 
-from outlive.core.state import TABLES, State
+from outlive.core.state import TABLES, Info, Start, State
 from outlive.core.visibility import VisibilityRecord
 from outlive.errors import StorageFailed
 from outlive.limits import COMMIT_GATHER, SECOND
 from outlive.store.port import EntityRow, NamespaceRow
-from outlive.store.schema import ENTITIES, INFO_COLUMNS, START_COLUMNS
+from outlive.store.schema import ENTITIES, INFO_COLUMNS, START_COLUMNS, columns_of
 from outlive.store.sqlite import SqliteStore
 
 _START = f"INSERT INTO run ({', '.join(START_COLUMNS)}) VALUES ({', '.join('?' * len(START_COLUMNS))})"
@@ -65,11 +67,11 @@ class GroupWriter:
         self.on_events: Callable[[int, list[tuple[int, bytes]]], None] = lambda key, events: None
         self._dirty: dict[int, State] = {}
         self._others: list[Callable[[], None]] = []  # namespaces, entities, deletions
-        self._next: asyncio.Future[None] | None = None  # of the commit that is being collected
-        self._committing: asyncio.Future[None] | None = None
+        self._next: Commit | None = None  # the commit that is being collected
+        self._committing: Commit | None = None
         self._shared = 0  # how many changes the last commit held
         self._failed: StorageFailed | None = None
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="commit") if store.path is not None else None
+        self._thread = _CommitThread(self._connection) if store.path is not None else None
 
     # -- submitting
 
@@ -109,7 +111,7 @@ class GroupWriter:
         """Wait until everything submitted so far is durable."""
         waiting = self._next or self._committing
         if waiting is not None:
-            await asyncio.shield(waiting)
+            await waiting
         if self._failed is not None:
             raise self._failed
 
@@ -118,13 +120,13 @@ class GroupWriter:
         if self._failed is None:
             await self.flush()
         if self._thread is not None:
-            self._thread.shutdown(wait=True)
+            self._thread.stop()
 
     def _collect(self) -> asyncio.Future[None]:
         """The future of the commit that is being collected."""
         loop = asyncio.get_running_loop()
         if self._next is None:
-            self._next = loop.create_future()
+            self._next = Commit(loop=loop)
             self._next.add_done_callback(_retrieved)
             if self._failed is not None:
                 future, self._next = self._next, None
@@ -156,9 +158,7 @@ class GroupWriter:
         if self._thread is None:
             self._commit_inline()
             return
-        loop = asyncio.get_running_loop()
-        committing = loop.run_in_executor(self._thread, self._run, "COMMIT")
-        committing.add_done_callback(self._committed)
+        self._thread.commit(self._committed)
 
     def _commit_inline(self) -> None:
         try:
@@ -168,8 +168,7 @@ class GroupWriter:
             return
         self._done()
 
-    def _committed(self, committing: asyncio.Future[Any]) -> None:
-        error = committing.exception()
+    def _committed(self, error: BaseException | None) -> None:
         if error is not None:
             self._fail(error)
         else:
@@ -204,10 +203,10 @@ class GroupWriter:
         key = state.start.key
         run = self._connection.execute
         if not state.saved:
-            run(_START, _values(state.start))
+            run(_START, _START_VALUES(state.start))
             run(_CURRENT, (state.start.namespace_id, state.start.workflow_id, key))
             state.saved = True
-        run(_INFO, (key, *_values(state.info), state.wake_at, self._pending_of(state)))
+        run(_INFO, (key, *_INFO_VALUES(state.info), state.wake_at, self._pending_of(state)))
         if state.attributes_changed:
             run(_ATTRIBUTES, (key, state.attributes.memo, state.attributes.search_attributes))
             state.attributes_changed = False
@@ -234,7 +233,7 @@ class GroupWriter:
             if row is None:
                 self._run(_DELETES[field], (key, row_key))
             else:
-                self._run(_UPSERTS[field], (key, *_values(row)))
+                self._run(_UPSERTS[field], (key, *_ROW_VALUES[field](row)))
 
     def _delete(self, key: int, namespace_id: str, run_id: str) -> None:
         for table in _PER_RUN:
@@ -244,9 +243,49 @@ class GroupWriter:
         self._store.visibility.delete(namespace_id, run_id)
 
 
-def _values(row: Any) -> tuple[Any, ...]:
-    """A flat row's values in the order of its columns."""
-    return tuple(getattr(row, name) for name in row.__slots__)
+class Commit(asyncio.Future[None]):
+    """One commit, awaited by many: a caller that goes away takes it from nobody else."""
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        return False
+
+
+class _CommitThread:
+    """Makes commits, one at a time, where waiting for the disk holds nobody up."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self._jobs: SimpleQueue[Callable[[BaseException | None], None] | None] = SimpleQueue()
+        self._loop = asyncio.get_running_loop()
+        self._thread = Thread(target=self._work, name="commit", daemon=True)
+        self._thread.start()
+
+    def commit(self, done: Callable[[BaseException | None], None]) -> None:
+        """Commit the open transaction; `done` is then called on the loop, with what went wrong."""
+        self._jobs.put(done)
+
+    def stop(self) -> None:
+        self._jobs.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        while (done := self._jobs.get()) is not None:
+            error: BaseException | None = None
+            try:
+                self._connection.execute("COMMIT")
+            except Exception as caught:  # told to who waits: the thread goes on to hear that it is over
+                error = caught
+            self._loop.call_soon_threadsafe(done, error)
+
+
+def _getter(row: type[Any]) -> Callable[[Any], tuple[Any, ...]]:
+    """Takes the values of a row of the core, in the order of its columns."""
+    return attrgetter(*columns_of(row))
+
+
+_START_VALUES = _getter(Start)
+_INFO_VALUES = _getter(Info)
+_ROW_VALUES = {field: _getter(table.row) for field, table in ENTITIES.items()}
 
 
 def _retrieved(future: asyncio.Future[None]) -> None:
