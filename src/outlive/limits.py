@@ -97,3 +97,18 @@ TAIL_EVENTS_MAX: Final = 256  # last events of a loaded execution kept as bytes,
 TAIL_BYTES_MAX: Final = 64 * KIB  # of those events' bytes
 TIMER_WINDOW: Final = 10_000  # soonest wake-ups held in memory; the rest stay in the file
 SHUTDOWN_GRACE: Final = 4 * SECOND  # from SIGTERM to the end: calls under way get this long
+
+# The ledger's own -----------------------------------------------------------------------------------
+WINDOW_MARGIN: Final = 100  # a use leaves its window 1/100 later: clocks and networks are not exact
+LEASE_MIN: Final = 1 * SECOND
+LEASE_MAX: Final = 24 * HOUR  # longer calls renew
+LEASE_AFTER_RESTART: Final = 30 * SECOND  # a holder gets this long to be heard of again after a restart
+TURN_HELD: Final = 5 * SECOND  # a turn waits so long for a caller that is away; later ones are passed over
+CLAIM_GRACE: Final = 15 * SECOND  # a caller may come this much later than it was told
+TICKET_KEPT: Final = 10 * MINUTE  # a place is kept this long after its caller should have come back
+RETRY_AFTER_MAX: Final = 60 * SECOND  # the longest time that a caller is told to stay away
+PRIORITY_STEP: Final = 30 * SECOND  # a call goes before those of one priority more that came so much earlier
+PROVIDER_BACKOFF: Final = 1 * SECOND  # after a 429 that says nothing; doubled for each one that follows ...
+PROVIDER_BACKOFF_MAX: Final = 60 * SECOND  # ... up to this
+PROVIDER_BLOCK_MAX: Final = 1 * HOUR  # the longest time that a provider's word is taken for
+FORECAST_ENTRIES: Final = 1_000  # uses that a forecast walks; the rest is taken as even

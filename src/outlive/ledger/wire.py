@@ -1,0 +1,187 @@
+"""Plain data as JSON and back, by the types of its fields.
+
+Fields that hold their default are left out; fields that are not known are passed over, so that an older client and a
+newer ledger understand each other. One of several dataclasses carries its name in lower case as `type`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from outlive.ledger.errors import BadRequest
+
+Encoder = Callable[[Any], Any]
+Decoder = Callable[[Any, str], Any]
+
+
+def dump(value: Any) -> Any:
+    """`value` as what `json.dumps` takes."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return _dump_fields(value)
+    if isinstance(value, (list, tuple)):
+        return [dump(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: dump(item) for key, item in value.items()}
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    return value
+
+
+def dump_one_of(value: Any) -> Any:
+    """One of several dataclasses, with its name."""
+    return {"type": type(value).__name__.lower(), **_dump_fields(value)}
+
+
+def _dump_fields(value: Any) -> dict[str, Any]:
+    result = {}
+    for name, default in _defaults(value.__class__):
+        item = getattr(value, name)
+        if item is default or (default is not MISSING and item == default):
+            continue
+        result[name] = item if isinstance(item, (str, int, float)) or item is None else dump(item)
+    return result
+
+
+@cache
+def _defaults(kind: Any) -> tuple[tuple[str, Any], ...]:
+    result = []
+    for field in fields(kind):
+        default = field.default
+        if default is MISSING and field.default_factory is not MISSING:
+            default = field.default_factory()
+        result.append((field.name, default))
+    return tuple(result)
+
+
+def load(kind: Any, data: Any, at: str = "the body") -> Any:
+    """`data`, parsed from JSON, as a `kind`. Raises BadRequest with the place that is wrong."""
+    return _decoder(kind)(data, at)
+
+
+@cache
+def _decoder(kind: Any) -> Decoder:
+    origin = get_origin(kind)
+    if kind is Any:
+        return lambda data, at: data
+    if is_dataclass(kind):
+        return _dataclass(kind)
+    if kind in (str, int, float, bool):
+        return _plain(kind)
+    if kind is bytes:
+        return _bytes
+    if origin is Literal:
+        return _literal(get_args(kind))
+    if origin in (Union, types.UnionType):
+        return _union(get_args(kind))
+    if origin is tuple or origin is list:
+        return _sequence(_decoder(get_args(kind)[0]), origin)
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return _mapping(_decoder(get_args(kind)[1]))
+    raise TypeError(f"{kind} does not travel")
+
+
+def _plain(kind: type) -> Decoder:
+    def decode(data: Any, at: str) -> Any:
+        if type(data) is kind:
+            return data
+        if kind is float and type(data) is int:
+            return float(data)
+        raise BadRequest(f"{at} must be {_WORDS[kind]}, and is {_shown(data)}.")
+
+    return decode
+
+
+_WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+
+
+def _shown(data: Any) -> str:
+    text = repr(data)
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def _bytes(data: Any, at: str) -> bytes:
+    try:
+        return base64.b64decode(data, validate=True)
+    except (TypeError, ValueError, binascii.Error):
+        raise BadRequest(f"{at} must be base64.") from None
+
+
+def _literal(values: tuple[Any, ...]) -> Decoder:
+    def decode(data: Any, at: str) -> Any:
+        if isinstance(data, str) and data in values:
+            return data
+        raise BadRequest(f"{at} must be one of {', '.join(map(repr, values))}, and is {_shown(data)}.")
+
+    return decode
+
+
+def _union(kinds: tuple[Any, ...]) -> Decoder:
+    if all(is_dataclass(kind) for kind in kinds):
+        by_name = {kind.__name__.lower(): _decoder(kind) for kind in kinds}
+
+        def tagged(data: Any, at: str) -> Any:
+            decode = by_name.get(data.get("type", "")) if isinstance(data, dict) else None
+            if decode is None:
+                raise BadRequest(f"{at} must have a type of {', '.join(by_name)}.")
+            return decode(data, at)
+
+        return tagged
+    decoders = [_decoder(kind) for kind in kinds if kind is not type(None)]
+    optional = type(None) in kinds
+
+    def first(data: Any, at: str) -> Any:
+        if data is None and optional:
+            return None
+        for decode in decoders[:-1]:
+            try:
+                return decode(data, at)
+            except BadRequest:
+                continue
+        return decoders[-1](data, at)
+
+    return first
+
+
+def _sequence(item: Decoder, kind: type) -> Decoder:
+    def decode(data: Any, at: str) -> Any:
+        if not isinstance(data, list):
+            raise BadRequest(f"{at} must be a list.")
+        return kind(item(value, f"{at}[{place}]") for place, value in enumerate(data))
+
+    return decode
+
+
+def _mapping(item: Decoder) -> Decoder:
+    def decode(data: Any, at: str) -> Any:
+        if not isinstance(data, dict):
+            raise BadRequest(f"{at} must be an object.")
+        return {key: item(value, f"{at}.{key}") for key, value in data.items()}
+
+    return decode
+
+
+def _dataclass(kind: Any) -> Decoder:
+    hints = get_type_hints(kind)
+    decoders = {field.name: _decoder(hints[field.name]) for field in fields(kind)}
+    required = {field.name for field in fields(kind) if field.default is MISSING and field.default_factory is MISSING}
+
+    def decode(data: Any, at: str) -> Any:
+        if not isinstance(data, dict):
+            raise BadRequest(f"{at} must be an object.")
+        missing = required - data.keys()
+        if missing:
+            raise BadRequest(f"{at} lacks {', '.join(sorted(missing))}.")
+        values = {}
+        for name, value in data.items():
+            decoder = decoders.get(name)
+            if decoder is not None:
+                values[name] = decoder(value, f"{at}.{name}")
+        return kind(**values)
+
+    return decode
