@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+
+class TimeSkipping(enum.Enum):
+    """Whether a server has a clock that clients can skip, by the protocol's TestService."""
+
+    NONE = 0
+    LOCKED = 1  # not before a client unlocks it, as SDKs expect of a test server
+    UNLOCKED = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +31,4 @@ class ServerConfig:
     search_attributes: Mapping[str, str] = field(default_factory=dict)  # name -> type name
     dynamic_config: Mapping[str, object] = field(default_factory=dict)
     sqlite_pragmas: Mapping[str, str] = field(default_factory=dict)
+    time_skipping: TimeSkipping = TimeSkipping.NONE

@@ -34,6 +34,8 @@ FAIRNESS_KEY_MAX: Final = 64
 LINKS_MAX: Final = 10  # of one request
 LINK_SIZE_MAX: Final = 4_000
 TIMEOUT_MAX: Final = 100 * YEAR  # longer time-outs are cut to it
+TIME_MAX: Final = (1 << 63) - 1  # the last moment that the store can hold, in the year 2262
+VIRTUAL_TIME_MAX: Final = TIME_MAX - 110 * YEAR  # no time is skipped beyond: time-outs from then on must fit
 
 # Polls ------------------------------------------------------------------------------------------
 LONG_POLL: Final = 60 * SECOND  # an empty task poll is answered after it

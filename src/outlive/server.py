@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from outlive.api.http2.server import Http2Server
 from outlive.api.services import handlers
-from outlive.clock import Clock, SystemClock, new_id
-from outlive.config import ServerConfig
+from outlive.clock import Clock, SkippingClock, SystemClock, new_id
+from outlive.config import ServerConfig, TimeSkipping
 from outlive.core.state import State
 from outlive.core.visibility import VisibilityRecord
 from outlive.engine.descriptions import record_of
@@ -30,7 +30,9 @@ class Server:
     def __init__(self, config: ServerConfig, clock: Clock | None = None) -> None:
         self.config = config
         self.port = config.port
-        self._clock = clock or SystemClock()
+        self._waits = clock or SystemClock()
+        skips = config.time_skipping != TimeSkipping.NONE
+        self._clock = SkippingClock(self._waits) if skips else self._waits
         self._failed: asyncio.Future[BaseException] | None = None
         self._store: SqliteStore | None = None
         self._writer: GroupWriter | None = None
@@ -62,10 +64,12 @@ class Server:
         for name in dict.fromkeys(("default", *self.config.namespaces)):
             namespaces.ensure(name, attributes)
         await writer.flush()
-        engine = Engine(store, writer, self._clock, namespaces)
+        engine = Engine(store, writer, self._clock, namespaces, self._waits)
+        if engine.time_skipping is not None and self.config.time_skipping == TimeSkipping.LOCKED:
+            engine.time_skipping.lock()
         writer.on_events = engine.runs.on_events
         self._engine = engine
-        self._grpc = Http2Server(handlers(engine, self._clock), self._clock, self.config.ip, self.config.port)
+        self._grpc = Http2Server(handlers(engine, self._waits), self._waits, self.config.ip, self.config.port)
         await self._grpc.start()
         self.port = self._grpc.port
         engine.begin()

@@ -9,11 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 import temporalio.api.operatorservice.v1 as operatorservice
-import temporalio.api.testservice.v1 as testservice
 import temporalio.api.workflowservice.v1 as workflowservice
 from google.protobuf.message import Message
 
-from outlive.api import validation
+from outlive.api import testing, validation
 from outlive.api.handlers import Answer, Handlers, Method, Rpc
 from outlive.api.health import health_handlers
 from outlive.api.namespaces import NamespaceRpcs
@@ -68,7 +67,6 @@ def handlers(engine: Engine, clock: Clock) -> Handlers:
     for service, module in (
         (WORKFLOW_SERVICE, workflowservice),
         (OPERATOR_SERVICE, operatorservice),
-        (TEST_SERVICE, testservice),
     ):
         for name, request in _requests(module).items():
             table[f"/{service}/{name}"] = Rpc(request, _unimplemented(name))
@@ -81,7 +79,17 @@ def handlers(engine: Engine, clock: Clock) -> Handlers:
     for name, own in SearchAttributeRpcs(engine.namespaces).methods().items():
         _set(table, OPERATOR_SERVICE, name, own)
     table.update(health_handlers((WORKFLOW_SERVICE, OPERATOR_SERVICE)))
+    _add_testing(table, engine)
     return table
+
+
+def _add_testing(table: dict[str, Rpc], engine: Engine) -> None:
+    """The service that skips time; while a query is answered none is skipped."""
+    for name, rpc in testing.test_service(engine.time_skipping).items():
+        table[f"/{TEST_SERVICE}/{name}"] = rpc
+    if engine.time_skipping is not None:
+        query = f"/{WORKFLOW_SERVICE}/QueryWorkflow"
+        table[query] = testing.holding_time(engine.time_skipping, table[query])
 
 
 def _set(table: dict[str, Rpc], service: str, name: str, method: Method) -> None:

@@ -6,16 +6,29 @@ import click
 
 from outlive import __version__
 from outlive.cli.server import server
+from outlive.cli.test_server import test_server
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-@click.group(context_settings=CONTEXT)
+class _Commands(click.Group):
+    """The commands by name; a port alone starts a test server, which is how SDKs ask for one."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0].isdecimal():
+            return "", test_server, args
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Commands, context_settings=CONTEXT)
 @click.version_option(__version__, "-v", "--version", prog_name="outlive")
 def main() -> None:
     """Durable execution for AI pipelines: your function outlives the process that runs it.
 
     Start with `outlive server start`, then point any Temporal SDK at localhost:7233.
+    `outlive PORT` starts a server for tests, whose clock can be skipped.
     """
 
 

@@ -6,9 +6,9 @@ import json
 import logging
 import sys
 
-LEVELS = ("debug", "info", "warn", "error", "never")
+LEVELS = ("debug", "info", "warn", "error", "fatal", "never")
 FORMATS = ("text", "json", "pretty")
-_NUMBERS = {"debug": 10, "info": 20, "warn": 30, "error": 40, "never": 100}
+_NUMBERS = {"debug": 10, "info": 20, "warn": 30, "error": 40, "fatal": 50, "never": 100}
 
 
 class _Json(logging.Formatter):

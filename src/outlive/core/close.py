@@ -248,7 +248,7 @@ def _expiring(t: Transition) -> ResetPoints:
     """This run's reset points, to be forgotten when the run is."""
     points = ResetPoints.FromString(t.state.info.reset_points or b"")
     for point in points.points:
-        if point.run_id == t.state.start.run_id:
+        if t.context.retention and point.run_id == t.state.start.run_id:
             point.expire_time.CopyFrom(timestamp(t.now + t.context.retention))
     return points
 

@@ -2,12 +2,15 @@
 
 Every pending thing with a time has an entry in the heap of `State.deadlines`, at its due time or earlier.
 An entry is a reminder, not a fact: when it comes up the row decides whether anything is due, and a
-reminder that came too early (a heartbeat has moved the time on) is armed again.
+reminder that came too early (a heartbeat has moved the time on) is armed again. Where time is skipped only
+facts count: `next_due` drops the reminders that nothing stands behind.
 """
 
 from __future__ import annotations
 
-from outlive.core.state import Activity, ActivityState, DeadlineKind, State, TaskKind, TaskState
+import heapq
+
+from outlive.core.state import Activity, ActivityState, Deadline, DeadlineKind, State, TaskKind, TaskState
 from outlive.limits import SPECULATIVE_SCHEDULE_TO_START
 
 
@@ -66,3 +69,41 @@ def rebuild(state: State) -> None:
         due = activity_due(activity)
         if due:
             state.arm(due, DeadlineKind.ACTIVITY, activity.scheduled_event_id)
+
+
+def next_due(state: State) -> int:
+    """When something of the execution really falls due next; 0 for never.
+
+    Costs what it drops: reminders that are in vain, such as those of cancelled timers.
+    """
+    heap = state.deadlines
+    while heap:
+        due = _due_now(state, heap[0])
+        if due == heap[0][0]:
+            return due
+        _, kind, key = heapq.heappop(heap)
+        if due:
+            heapq.heappush(heap, (due, kind, key))
+    return 0
+
+
+def _due_now(state: State, deadline: Deadline) -> int:
+    """When the thing that a reminder is of falls due; 0 if it does not any more."""
+    _, kind, key = deadline
+    info = state.info
+    if kind == DeadlineKind.RETENTION or not state.open:
+        return info.forget_at if kind == DeadlineKind.RETENTION and not state.open else 0
+    if kind == DeadlineKind.TIMER:
+        timer = state.timers.get(str(key))
+        return timer.fires_at if timer is not None else 0
+    if kind == DeadlineKind.ACTIVITY:
+        activity = state.activities.get(int(key))
+        return activity_due(activity) if activity is not None else 0
+    if kind == DeadlineKind.EXECUTION:
+        return info.execution_expires_at
+    if kind == DeadlineKind.RUN:
+        return info.run_expires_at
+    if kind == DeadlineKind.FIRST_TASK:
+        return info.first_task_at
+    due, pending = task_due(state)
+    return due if pending == kind and key == info.task_scheduled_event_id else 0

@@ -14,6 +14,7 @@ from outlive.core import workflow_task
 from outlive.core.proto import ns_of, time_of
 from outlive.core.state import Attributes, DeadlineKind, Start, State
 from outlive.core.transition import Context, Transition
+from outlive.limits import TIME_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +127,11 @@ def schedule_first_task(t: Transition) -> None:
 
 def _set_time_limits(state: State, attributes: WorkflowExecutionStartedEventAttributes, now: int) -> None:
     info, start = state.info, state.start
-    expires = time_of(attributes.workflow_execution_expiration_time)
+    expires = min(time_of(attributes.workflow_execution_expiration_time), TIME_MAX)
     if expires > 0:
         info.execution_expires_at = expires
         state.arm(expires, DeadlineKind.EXECUTION)
     if start.run_timeout:
-        run_expires = start.execution_time + start.run_timeout
+        run_expires = min(start.execution_time + start.run_timeout, TIME_MAX)
         info.run_expires_at = min(run_expires, expires) if expires > 0 else run_expires
         state.arm(info.run_expires_at, DeadlineKind.RUN)

@@ -51,12 +51,16 @@ BY_PARENT_CLOSE_POLICY = "by parent close policy"
 
 
 class Effects:
-    """Runs effects. `on_closed` is told of every run that closes."""
+    """Runs effects. `on_closed` is told of every run that closes.
 
-    def __init__(self, runs: Runs, matching: Matching, clock: Clock) -> None:
+    Children start by `clock`; how long an offer waits is counted by `waits`.
+    """
+
+    def __init__(self, runs: Runs, matching: Matching, clock: Clock, waits: Clock) -> None:
         self._runs = runs
         self._matching = matching
         self._clock = clock
+        self._waits = waits
         self._waiting: deque[tuple[int, Effect]] = deque()
         self._scheduled = False
         self.on_closed: Callable[[Run], None] = lambda run: None
@@ -90,6 +94,11 @@ class Effects:
                 self._scheduled = True
                 asyncio.get_running_loop().call_soon(self._drain)
 
+    @property
+    def idle(self) -> bool:
+        """Whether no effect waits to be done."""
+        return not self._waiting
+
     def _drain(self) -> None:
         self._scheduled = False
         for _ in range(len(self._waiting)):
@@ -109,11 +118,11 @@ class Effects:
         name = QueueName(namespace_id, effect.queue)
         if effect.sticky and not self._matching.polled_lately(name):
             name = QueueName(namespace_id, effect.normal_queue)
-        self._matching.offer(name, Offer(run.key, effect.scheduled_event_id, effect.attempt, None, self._clock.now()))
+        self._matching.offer(name, Offer(run.key, effect.scheduled_event_id, effect.attempt, None, self._waits.now()))
 
     def _dispatch_activity(self, run: Run, effect: DispatchActivity) -> None:
         name = QueueName(run.state.start.namespace_id, effect.queue, activities=True)
-        self._matching.offer(name, Offer(run.key, effect.scheduled_event_id, effect.stamp, None, self._clock.now()))
+        self._matching.offer(name, Offer(run.key, effect.scheduled_event_id, effect.stamp, None, self._waits.now()))
 
     # -- children
 

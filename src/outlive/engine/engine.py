@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from outlive.clock import Clock
+from outlive.clock import Clock, SkippingClock
 from outlive.core.effects import Effect
 from outlive.core.waking import wake
 from outlive.engine.activity_tasks import ActivityTasks
@@ -19,6 +19,7 @@ from outlive.engine.queries import Queries
 from outlive.engine.runs import Run, Runs
 from outlive.engine.starts import Starts
 from outlive.engine.task_queues import TaskQueues
+from outlive.engine.time_skipping import TimeSkipping
 from outlive.engine.timers import Timers
 from outlive.engine.updates import Updates
 from outlive.engine.workflow_tasks import WorkflowTasks
@@ -26,23 +27,29 @@ from outlive.store.port import Storage, Writer
 
 
 class Engine:
-    """Every part of the engine, by name. The parts' coroutines are the RPCs."""
+    """Every part of the engine, by name. The parts' coroutines are the RPCs.
 
-    def __init__(self, storage: Storage, writer: Writer, clock: Clock, namespaces: Namespaces) -> None:
+    Executions live by `clock`; calls and polls wait by `waits`, which nobody skips.
+    """
+
+    def __init__(
+        self, storage: Storage, writer: Writer, clock: Clock, namespaces: Namespaces, waits: Clock | None = None
+    ) -> None:
+        waits = waits or clock
         self.namespaces = namespaces
-        self.matching = Matching(clock)
+        self.matching = Matching(waits)
         self.runs = Runs(storage, writer, clock, namespaces)
-        self.effects = Effects(self.runs, self.matching, clock)
-        self.queries = Queries(self.runs, self.matching, clock)
-        self.updates = Updates(self.runs, clock)
-        self.activity_tasks = ActivityTasks(self.runs, self.matching, clock)
+        self.effects = Effects(self.runs, self.matching, clock, waits)
+        self.queries = Queries(self.runs, self.matching, waits)
+        self.updates = Updates(self.runs, waits)
+        self.activity_tasks = ActivityTasks(self.runs, self.matching, waits)
         self.workflow_tasks = WorkflowTasks(
-            self.runs, self.matching, clock, self.queries, self.updates, self.activity_tasks
+            self.runs, self.matching, waits, self.queries, self.updates, self.activity_tasks
         )
         self.starts = Starts(self.runs, clock, self.workflow_tasks)
         self.multi_operations = MultiOperations(self.runs, self.starts, self.updates)
         self.lifecycle = Lifecycle(self.runs)
-        self.histories = Histories(self.runs, storage, clock)
+        self.histories = Histories(self.runs, storage, waits)
         self.descriptions = Descriptions(self.runs, storage)
         self.task_queues = TaskQueues(self.matching)
         self._timers = Timers(storage, clock, self.runs, self._due)
@@ -50,6 +57,11 @@ class Engine:
         self.runs.on_effect = self._effect
         self.runs.on_wake_at = self._timers.changed
         self.effects.on_closed = self._closed
+        self.time_skipping: TimeSkipping | None = None  # on a server whose clock can be skipped
+        if isinstance(clock, SkippingClock):
+            self.time_skipping = TimeSkipping(clock, self.runs, self.effects, self._timers)
+            self.runs.on_wake_at = self._changed
+            self.runs.forget_closed = False
 
     def begin(self) -> None:
         """Take up what the store holds: owed effects, and wake-ups."""
@@ -61,10 +73,18 @@ class Engine:
     def stop(self) -> None:
         """Let waiting polls go, and no more timers fire."""
         self._timers.stop()
+        if self.time_skipping is not None:
+            self.time_skipping.stop()
         self.matching.close()
 
     def _effect(self, run: Run, effect: Effect) -> None:
         self.effects.take(run, effect)
+
+    def _changed(self, run: Run) -> None:
+        """A decision was made, on a server whose clock can be skipped."""
+        self._timers.changed(run)
+        if self.time_skipping is not None:
+            self.time_skipping.changed(run)
 
     def _closed(self, run: Run) -> None:
         """Tell who waits, once the step that closed the run has said what it did to them."""

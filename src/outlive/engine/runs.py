@@ -119,6 +119,7 @@ class Runs:
         self.new_id: Callable[[], str] = namespaces.new_id
         self.on_effect: Callable[[Run, Effect], None] = lambda run, effect: None
         self.on_wake_at: Callable[[Run], None] = lambda run: None
+        self.forget_closed = True  # when their retention is over
 
     def begin(self, last_key: int) -> None:
         """Number new runs from the last one in the store."""
@@ -232,7 +233,7 @@ class Runs:
             new_id=self.new_id,
             new_key=self._next_key,
             limits=namespace.limits,
-            retention=namespace.retention,
+            retention=namespace.retention if self.forget_closed else 0,
             attribute_types=namespace.attribute_types,
             namespace_id_of=self._namespaces.id_of,
         )

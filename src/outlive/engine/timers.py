@@ -58,6 +58,33 @@ class Timers:
         if wake_at < self._next:
             self._arm()
 
+    def next_wake(self) -> int:
+        """The soonest wake-up of a run that counts; 0 for none."""
+        for _ in range(2):
+            while self._heap:
+                wake_at, key = self._heap[0]
+                run = self._runs.get(key)
+                if run is not None and run.state.wake_at == wake_at:
+                    return wake_at
+                self._drop_first(run)
+            if self._horizon == _NEVER:
+                return 0
+            self._refill()
+        return self._clock.now()  # the store holds thousands of stale ones, and is being told
+
+    def rearm(self) -> None:
+        """The clock has jumped."""
+        self._arm()
+
+    def _drop_first(self, run: Run | None) -> None:
+        """Take the soonest entry away. If it was the one that its run counts on, another takes its place."""
+        wake_at, _ = heapq.heappop(self._heap)
+        if run is not None:
+            if run.armed_at == wake_at:
+                run.armed_at = 0
+            self.changed(run)
+            self._runs.submit(run)  # so that the store has the right one
+
     def _shrink(self) -> None:
         """Leave the later half to the store."""
         self._heap = heapq.nsmallest(2 * TIMER_WINDOW, self._heap)

@@ -1,0 +1,180 @@
+"""The clock of a test server: it jumps to what comes next while nobody has anything to do.
+
+Rules (all of them live in this file)
+- Time is skipped while the lock counter is zero. Locking counts up, unlocking down; it is never negative.
+- Nothing is skipped while a worker has a task or is owed one, an effect waits, or a call holds the clock:
+  then time goes at its real pace, from where it has been skipped to.
+- A jump goes to the very next thing that falls due, wherever it is: a run's timer, back-off or time-out,
+  another part's wake-up, a sleeping caller. What comes of it is done before the next jump.
+- Only facts count as due: reminders of what was cancelled are dropped on the way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from typing import Protocol
+
+from outlive.clock import SkippingClock
+from outlive.core.deadlines import next_due
+from outlive.core.effects import in_progress
+from outlive.engine.effects import Effects
+from outlive.engine.runs import Run, Runs
+from outlive.engine.timers import Timers
+from outlive.errors import FailedPrecondition
+from outlive.limits import MS, SECOND, VIRTUAL_TIME_MAX
+
+_LOOK_AGAIN = 1 * MS  # while what is due has not been done yet
+
+
+class Waker(Protocol):
+    """A part of the engine that does something when its time has come."""
+
+    def next_wake(self) -> int:
+        """When that is (nanoseconds since the epoch); 0 for never."""
+        ...
+
+    def rearm(self) -> None:
+        """The clock has jumped: look at it again."""
+        ...
+
+
+class TimeSkipping:
+    """Locks, sleeping callers, and the jumps."""
+
+    def __init__(self, clock: SkippingClock, runs: Runs, effects: Effects, timers: Timers) -> None:
+        self._clock = clock
+        self._runs = runs
+        self._effects = effects
+        self._timers = timers
+        self._wakers: list[Waker] = [timers]
+        self._locks = 0
+        self._holds = 0
+        self._touched: set[int] = set()  # runs with a decision since they were last looked at
+        self._busy: set[int] = set()  # runs that somebody works on
+        self._sleepers: list[tuple[int, int, asyncio.Future[None], bool]] = []  # (until, number, future, lock then)
+        self._numbers = count()
+        self._alarm: asyncio.TimerHandle | None = None
+        self._looking: asyncio.TimerHandle | None = None
+        self._stopped = False
+
+    def add(self, waker: Waker) -> None:
+        """Take the part's wake-ups into account."""
+        self._wakers.append(waker)
+
+    def stop(self) -> None:
+        self._stopped = True
+        for handle in (self._alarm, self._looking):
+            if handle is not None:
+                handle.cancel()
+        for _, _, future, _ in self._sleepers:
+            future.cancel()
+
+    # -- for clients
+
+    def now(self) -> int:
+        """What the server takes for the time, in nanoseconds since the epoch."""
+        return self._clock.now()
+
+    def lock(self) -> None:
+        """Let time go at its real pace until as many calls have unlocked it."""
+        self._locks += 1
+
+    def unlock(self) -> None:
+        """Undo one lock. Raises FailedPrecondition if there is none."""
+        if not self._locks:
+            raise FailedPrecondition("time skipping is not locked: each unlock undoes one lock, and all are undone")
+        self._locks -= 1
+        self._look_soon()
+
+    async def sleep_until(self, time: int) -> None:
+        """Return when that time has come, by itself or because it was skipped to."""
+        await self._sleep(time, lock_then=False)
+
+    async def unlock_while_sleeping_until(self, time: int) -> None:
+        """Undo one lock until that time has come. Raises FailedPrecondition if there is none."""
+        self.unlock()
+        await self._sleep(time, lock_then=True)
+
+    async def _sleep(self, time: int, *, lock_then: bool) -> None:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._sleepers, (time, next(self._numbers), future, lock_then))
+        self._wake_sleepers()
+        self._look_soon()
+        await future
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Nothing is skipped inside."""
+        self._holds += 1
+        try:
+            yield
+        finally:
+            self._holds -= 1
+            self._look_soon()
+
+    # -- what happens meanwhile
+
+    def changed(self, run: Run) -> None:
+        """A decision was made on the run."""
+        self._touched.add(run.key)
+        self._look_soon()
+
+    def _look_soon(self, delay: int = 0) -> None:
+        """Consider a jump once this turn of the loop is over."""
+        if self._looking is None and not self._locks and not self._stopped:
+            self._looking = asyncio.get_running_loop().call_later(delay / SECOND, self._look)
+
+    def _look(self) -> None:
+        """Jump, if nobody has anything to do and something falls due."""
+        self._looking = None
+        if self._locks or self._holds or self._someone_is_busy():
+            return
+        target = self._next() if self._effects.idle else self._clock.now()
+        if not target or target > VIRTUAL_TIME_MAX:
+            return
+        if target > self._clock.now():
+            self._clock.skip_to(target)
+            for waker in self._wakers:
+                waker.rearm()
+            self._wake_sleepers()
+        self._look_soon(_LOOK_AGAIN)
+
+    def _someone_is_busy(self) -> bool:
+        """Whether somebody works on a run. The others that were touched are left with exact wake-ups."""
+        for key in self._touched:
+            run = self._runs.get(key)
+            if run is not None and in_progress(run.state):
+                self._busy.add(key)
+                continue
+            self._busy.discard(key)
+            if run is not None:
+                next_due(run.state)
+                self._timers.changed(run)
+        self._touched.clear()
+        return bool(self._busy)
+
+    def _next(self) -> int:
+        """When the next thing falls due; 0 for never."""
+        times = [self._sleepers[0][0]] if self._sleepers else []
+        times += [waker.next_wake() for waker in self._wakers]
+        return min((time for time in times if time), default=0)
+
+    def _wake_sleepers(self) -> None:
+        """Let those go whose time has come, and set the alarm for the next one."""
+        now = self._clock.now()
+        while self._sleepers and self._sleepers[0][0] <= now:
+            _, _, future, lock_then = heapq.heappop(self._sleepers)
+            if lock_then:
+                self.lock()
+            if not future.done():
+                future.set_result(None)
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        if self._sleepers:
+            delay = min(self._sleepers[0][0] - now, 60 * SECOND)
+            self._alarm = asyncio.get_running_loop().call_later(delay / SECOND, self._wake_sleepers)
