@@ -38,6 +38,12 @@ def dump_one_of(value: Any) -> Any:
     return {"type": type(value).__name__.lower(), **_dump_fields(value)}
 
 
+def is_tagged(kind: Any) -> bool:
+    """Whether a value of this type carries its name: one of several dataclasses."""
+    kinds = get_args(kind) if get_origin(kind) in (Union, types.UnionType) else ()
+    return len(kinds) > 1 and all(is_dataclass(kind) for kind in kinds)
+
+
 def _dump_fields(value: Any) -> dict[str, Any]:
     result = {}
     for name, default in _defaults(value.__class__):
@@ -71,7 +77,11 @@ def _decoder(kind: Any) -> Decoder:
         return lambda data, at: data
     if is_dataclass(kind):
         return _dataclass(kind)
-    if kind in (str, int, float, bool):
+    if kind is str:
+        return _text
+    if kind is int:
+        return _whole
+    if kind in (float, bool):
         return _plain(kind)
     if kind is bytes:
         return _bytes
@@ -86,18 +96,36 @@ def _decoder(kind: Any) -> Decoder:
     raise TypeError(f"{kind} does not travel")
 
 
+def _text(data: Any, at: str) -> str:
+    """Text that every database takes: NUL and half characters become the replacement sign."""
+    if type(data) is not str:
+        raise BadRequest(f"{at} must be text, and is {_shown(data)}.")
+    if data.isascii():
+        return data.replace("\0", "\ufffd") if "\0" in data else data
+    return data.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd")
+
+
+def _whole(data: Any, at: str) -> int:
+    if type(data) is not int:
+        raise BadRequest(f"{at} must be a whole number, and is {_shown(data)}.")
+    if not -_WHOLE_MAX <= data <= _WHOLE_MAX:
+        raise BadRequest(f"{at} is out of range: {_shown(data)}.")
+    return data
+
+
 def _plain(kind: type) -> Decoder:
     def decode(data: Any, at: str) -> Any:
         if type(data) is kind:
             return data
-        if kind is float and type(data) is int:
+        if kind is float and type(data) is int and abs(data) <= _WHOLE_MAX:
             return float(data)
         raise BadRequest(f"{at} must be {_WORDS[kind]}, and is {_shown(data)}.")
 
     return decode
 
 
-_WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+_WORDS: dict[Any, str] = {float: "a number", bool: "true or false"}
+_WHOLE_MAX = 1 << 60  # what databases hold, with room to add
 
 
 def _shown(data: Any) -> str:
@@ -122,7 +150,7 @@ def _literal(values: tuple[Any, ...]) -> Decoder:
 
 
 def _union(kinds: tuple[Any, ...]) -> Decoder:
-    if all(is_dataclass(kind) for kind in kinds):
+    if len(kinds) > 1 and all(is_dataclass(kind) for kind in kinds):
         by_name = {kind.__name__.lower(): _decoder(kind) for kind in kinds}
 
         def tagged(data: Any, at: str) -> Any:

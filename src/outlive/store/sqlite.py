@@ -15,7 +15,7 @@ from temporalio.api.history.v1 import HistoryEvent
 from outlive.core.deadlines import rebuild
 from outlive.core.state import Attributes, Info, Start, State, Table
 from outlive.errors import StartupError
-from outlive.store.lock import FileLock
+from outlive.filelock import FileLock
 from outlive.store.migrations import prepare
 from outlive.store.port import EntityRow, Found, NamespaceRow, Recovery
 from outlive.store.schema import ENTITIES, INFO_COLUMNS, START_COLUMNS

@@ -312,7 +312,10 @@ class Admission:
     def next_moment(self) -> int | None:
         """When `advance` should be called at the latest; None while nothing waits and nothing is open."""
         now = self._now
-        moments = [self._leases[0][0]] if self._leases else []
+        leases = self._leases
+        while leases and not self._holds(*leases[0]):
+            heapq.heappop(leases)
+        moments = [leases[0][0]] if leases else []
         marked: set[Meter] = set()
         for ticket in self.queue.in_order(now, marked):
             moments.append(self._turn(ticket, now, first=True))
@@ -320,6 +323,11 @@ class Admission:
         if self.queue.tickets:
             moments.append(now + RETRY_AFTER_MAX)
         return max(min(moments), now) if moments else None
+
+    def _holds(self, until: int, key: str) -> bool:
+        """Whether an entry of the heap of leases is still true."""
+        reservation = self.open.get(key)
+        return reservation is not None and reservation.lease_until == until
 
     # -- the queue
 

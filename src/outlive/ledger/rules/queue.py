@@ -38,18 +38,19 @@ class Ticket:
     budgets: list[tuple[Budget, tuple[str, ...]]] = field(default_factory=list)
     marks: list[int] = field(default_factory=list)  # of each meter: what had been asked for before it
     back_at: int = 0  # when its caller was told to ask again
-    listeners: int = 0  # requests that wait for it at this moment
+    listeners: int = 0  # requests for it that wait at this moment: a grant is sent to them at once
+    watchers: int = 0  # requests that wait to tell its caller
     missed: bool = False  # its turn came and nobody took it
     flow: Flow | None = None
     blocked_on: tuple[str, ...] = ()
 
     def away(self, now: int) -> bool:
         """Its caller is not expected soon."""
-        return not self.listeners and (self.missed or self.back_at > now + TURN_HELD)
+        return not (self.listeners or self.watchers) and (self.missed or self.back_at > now + TURN_HELD)
 
     def forgotten(self, now: int) -> bool:
         """Its caller should have come long ago."""
-        return not self.listeners and now > self.back_at + TICKET_KEPT
+        return not (self.listeners or self.watchers) and now > self.back_at + TICKET_KEPT
 
 
 @dataclass(slots=True, eq=False)
