@@ -21,6 +21,7 @@ MIB: Final = 1024 * 1024
 # Requests ---------------------------------------------------------------------------------------
 GRPC_MESSAGE_MAX: Final = 4 * MIB  # a request above it is refused by gRPC itself
 ID_LENGTH_MAX: Final = 1000  # bytes of any id, name, type or queue
+DEPLOYMENT_NAME_MAX: Final = 480  # bytes of a deployment's name, and of a build id: both fit into one id
 PAGE_SIZE_MAX: Final = 1000  # rows of one visibility page
 HISTORY_PAGE_EVENTS: Final = 256  # events of one page of a history that a client reads
 WORKER_PAGE_EVENTS: Final = 1_000  # events of one page of a history that a worker is given
@@ -92,12 +93,28 @@ class ExecutionLimits:
     updates_total_max: int = 2_000  # history.maxTotalUpdates
 
 
+# Worker deployments -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentLimits:
+    """Of worker deployments. Dynamic configuration may change each (key in the comment)."""
+
+    deployments_max: int = 100  # matching.maxDeployments: of a namespace
+    versions_max: int = 100  # matching.maxVersionsInDeployment
+    queues_max: int = 100  # matching.maxTaskQueuesInDeploymentVersion
+    versions_in_queue_max: int = 200  # matching.maxVersionsInTaskQueue: of all deployments
+    drainage_grace: int = 3 * MINUTE  # matching.wv.VersionDrainageStatusVisibilityGracePeriod: before the first look
+    drainage_refresh: int = 3 * MINUTE  # matching.wv.VersionDrainageStatusRefreshInterval: between looks
+
+
 # The engine's own -----------------------------------------------------------------------------------
 STATE_CACHE_MAX: Final = 4_000  # loaded executions kept; the least recently used go first
 COMMIT_GATHER: Final = 1 * MS  # between commits that several share: fewer and fuller ones cost less
 TAIL_EVENTS_MAX: Final = 256  # last events of a loaded execution kept as bytes, to feed workflow tasks
 TAIL_BYTES_MAX: Final = 64 * KIB  # of those events' bytes
 TIMER_WINDOW: Final = 10_000  # soonest wake-ups held in memory; the rest stay in the file
+REROUTED_AT_ONCE: Final = 200  # waiting offers sent to another version in one turn of the loop
 SHUTDOWN_GRACE: Final = 4 * SECOND  # from SIGTERM to the end: calls under way get this long
 
 # The ledger's own -----------------------------------------------------------------------------------

@@ -32,13 +32,15 @@ from temporalio.api.history.v1 import (
     HistoryEvent,
 )
 
-from outlive.core import retry, workflow_task
+from outlive.core import retry, versioning, workflow_task
 from outlive.core.deadlines import activity_due
 from outlive.core.effects import DispatchActivity
 from outlive.core.proto import json_payload, truncated
+from outlive.core.queue_routing import Target
 from outlive.core.requests import require_open
 from outlive.core.state import BUFFERED, Activity, ActivityState, DeadlineKind, State
 from outlive.core.transition import Transition
+from outlive.core.version_names import VersionName
 from outlive.errors import InvalidArgument, NotFound
 from outlive.limits import LAST_FAILURE_MAX
 
@@ -90,6 +92,25 @@ def offer(t: Transition, row: Activity) -> None:
         t.effect(DispatchActivity(row.scheduled_event_id, row.stamp, row.task_queue, row.priority))
 
 
+def move_first(t: Transition, to: Target) -> None:
+    """An activity was about to start on a version that the run would go to as well: the run moves there first."""
+    if versioning.begin_transition(t.state, to):
+        workflow_task.schedule(t)
+        workflow_task.offer_again(t)
+
+
+def offer_again(t: Transition, waited: int) -> None:
+    """Offer what waits for a worker once more, for another version than before.
+
+    `waited`: nanoseconds of a workflow task that do not count as waiting for a worker.
+    """
+    for row in list(t.state.activities):
+        if row.state == ActivityState.SCHEDULED:
+            moved = replace(row, stamp=row.stamp + 1, attempt_scheduled_time=row.attempt_scheduled_time + waited)
+            put(t, moved)
+            offer(t, moved)
+
+
 def retry_policy(row: Activity) -> RetryPolicy:
     """The policy as a message."""
     policy = RetryPolicy(
@@ -121,7 +142,7 @@ def start(
     *,
     request_id: str,
     identity: str,
-    worker_version: bytes | None = None,
+    version: VersionName | None = None,
 ) -> Activity:
     """A worker has the attempt. Writes no event."""
     row = replace(
@@ -130,7 +151,7 @@ def start(
         started_time=t.now,
         request_id=request_id,
         identity=identity,
-        worker_version=worker_version,
+        worker_version=version.message().SerializeToString() if version is not None else None,
     )
     put(t, row)
     return row

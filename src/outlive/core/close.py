@@ -35,7 +35,7 @@ from temporalio.api.history.v1 import (
 )
 from temporalio.api.workflow.v1 import ResetPoints
 
-from outlive.core import retry, runs, workflow_task
+from outlive.core import retry, runs, versioning, workflow_task
 from outlive.core.cron import parse_cron
 from outlive.core.effects import Closed, ClosePolicy, NewRun, NotifyParent, policy_applies
 from outlive.core.proto import SECOND, copy_fields, duration, ns_of, timestamp
@@ -105,6 +105,7 @@ def continue_as_new(
     copy_fields(command, attributes, (*_GIVEN, "retry_policy"))
     if command.HasField("failure"):
         attributes.continued_failure.CopyFrom(command.failure)
+    versioning.continued(t.state, attributes, command.initial_versioning_behavior, t.context.routes)
     attributes.cron_schedule = command.cron_schedule
     attributes.initiator = command.initiator or I.CONTINUE_AS_NEW_INITIATOR_WORKFLOW
     attributes.attempt = 1
@@ -120,6 +121,7 @@ def continue_as_new(
         workflow_task_timeout=command.workflow_task_timeout,
         workflow_task_completed_event_id=task_completed_event_id,
         initiator=command.initiator,
+        initial_versioning_behavior=command.initial_versioning_behavior,
     )
     copy_fields(command, event, (*_GIVEN, "failure", "backoff_start_interval"))
     t.add(E.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW, event)
@@ -227,7 +229,6 @@ def _carried_over(t: Transition) -> WorkflowExecutionStartedEventAttributes:
         "priority",
         "workflow_execution_timeout",
         "workflow_execution_expiration_time",
-        "versioning_override",
         "time_skipping_config",
     )
     copy_fields(mine, result, names)
@@ -235,12 +236,13 @@ def _carried_over(t: Transition) -> WorkflowExecutionStartedEventAttributes:
     return result
 
 
-def _again(t: Transition) -> WorkflowExecutionStartedEventAttributes:
+def _again(t: Transition, *, retry: bool) -> WorkflowExecutionStartedEventAttributes:
     """The same run once more, as retry and cron start it."""
     mine = t.read_event(1).workflow_execution_started_event_attributes
     result = _carried_over(t)
     copy_fields(mine, result, (*_GIVEN, "retry_policy"))
     result.cron_schedule = mine.cron_schedule
+    versioning.again(t.state, mine, result, retry=retry)
     return result
 
 
@@ -277,7 +279,7 @@ def _next_after_failure(t: Transition, failure: Failure) -> tuple[RetryState.Val
 
 
 def _next_by_retry(t: Transition, failure: Failure, delay: int) -> str:
-    attributes = _again(t)
+    attributes = _again(t, retry=True)
     attributes.initiator = I.CONTINUE_AS_NEW_INITIATOR_RETRY
     attributes.attempt = t.state.start.attempt + 1
     attributes.continued_failure.CopyFrom(failure)
@@ -293,7 +295,7 @@ def _next_by_cron(t: Transition, *, result: Payloads | None = None, failure: Fai
     expires = t.state.info.execution_expires_at
     if backoff is None or (expires and t.now + backoff > expires):
         return ""
-    attributes = _again(t)
+    attributes = _again(t, retry=False)
     attributes.initiator = I.CONTINUE_AS_NEW_INITIATOR_CRON_SCHEDULE
     attributes.attempt = 1
     if result is not None:

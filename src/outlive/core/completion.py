@@ -6,7 +6,8 @@ Rules (all of them live in this file)
   retry already, nothing is written: it is left to time out, which paces the retries.
 - A command that can never succeed (a payload above the limit) terminates the workflow.
 - After the commands: a new task if something came while the worker was busy, if the worker asks for one,
-  or if a command ended something that the workflow must see.
+  if a command ended something that the workflow must see, or if the run still moves to another version.
+- The next task goes out with the answer only to a worker of the version that the run is on.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from temporalio.api.history.v1 import WorkflowTaskCompletedEventAttributes
 from temporalio.api.update.v1 import Rejection
 from temporalio.api.workflowservice.v1 import RespondWorkflowTaskCompletedRequest
 
-from outlive.core import close, task_events, tracking, updates, workflow_task
+from outlive.core import activities, close, task_events, tracking, updates, versioning, workflow_task
 from outlive.core.commands import activity, other, properties, timer, workflow
 from outlive.core.commands.base import BadCommand, CommandTask
 from outlive.core.decision import rollback
@@ -31,6 +32,7 @@ from outlive.core.proto import copy_fields, ns_of
 from outlive.core.state import TaskKind, TaskState
 from outlive.core.transition import Transition
 from outlive.core.updates import Known, Session
+from outlive.core.version_names import of_worker
 from outlive.errors import InvalidArgument, NotFound, ServiceError
 from outlive.limits import WORKFLOW_TASK_HEARTBEAT_TOTAL
 
@@ -120,6 +122,7 @@ def complete(
     `known_updates`: those sent with the task, or accepted earlier. `updates_wait`: others wait for a task.
     """
     _check_sequence(request.commands)
+    _check_behavior(request)
     session = updates.begin(t, known_updates, request.messages)
     try:
         if _leaves_no_trace(t, request):
@@ -143,6 +146,14 @@ def _check_sequence(commands: Sequence[Command]) -> None:
             names = ", ".join(command_name(c.command_type) for c in commands)
             last = command_name(command.command_type)
             raise InvalidArgument(f"invalid command sequence: [{names}], command {last} must be the last command.")
+
+
+def _check_behavior(request: RespondWorkflowTaskCompletedRequest) -> None:
+    """Only a worker of a version reports a behaviour."""
+    if request.versioning_behavior and of_worker(request.deployment_options) is None:
+        raise InvalidArgument(
+            "versioning behavior cannot be specified without deployment options being set with versioned mode"
+        )
 
 
 def command_name(kind: CommandType.ValueType) -> str:
@@ -182,9 +193,14 @@ def _start_next(
     t: Transition, request: RespondWorkflowTaskCompletedRequest, outcome: Outcome, new_request_id: str
 ) -> None:
     """Start the next task at once if the worker wants it with the answer."""
-    if request.return_new_workflow_task and t.state.info.task_state == TaskState.SCHEDULED:
+    if _goes_along(t, request) and t.state.info.task_state == TaskState.SCHEDULED:
         workflow_task.start(t, request_id=new_request_id, identity=request.identity)
         outcome.new_task = True
+
+
+def _goes_along(t: Transition, request: RespondWorkflowTaskCompletedRequest) -> bool:
+    """Whether the next task goes out with the answer."""
+    return request.return_new_workflow_task and not versioning.moving(t.state)
 
 
 def _apply(
@@ -212,10 +228,10 @@ def _apply(
     outcome = Outcome(eager=task.eager, updates=session)
     if not state.open:
         return outcome
-    if state.buffered or request.force_create_new_workflow_task or task.needs_task:
-        workflow_task.schedule(
-            t, dispatch=not request.return_new_workflow_task, heartbeat_of=original if heartbeat else 0
-        )
+    if versioning.moving(state):
+        outcome.eager = []  # they are offered when the run has moved
+    if state.buffered or request.force_create_new_workflow_task or task.needs_task or versioning.moving(state):
+        workflow_task.schedule(t, dispatch=not _goes_along(t, request), heartbeat_of=original if heartbeat else 0)
     elif updates_wait:
         workflow_task.schedule_speculative(t, dispatch=not request.return_new_workflow_task)
     _start_next(t, request, outcome, new_request_id)
@@ -235,14 +251,23 @@ def _write_completed(t: Transition, request: RespondWorkflowTaskCompletedRequest
     copy_fields(request, event, ("sdk_metadata", "metering_metadata"))
     if request.HasField("worker_version_stamp"):
         event.worker_version.CopyFrom(request.worker_version_stamp)
+    version = of_worker(request.deployment_options)
+    event.worker_deployment_name = request.deployment_options.deployment_name
+    if version is not None:
+        event.deployment_version.CopyFrom(version.message())
+        event.versioning_behavior = request.versioning_behavior
     event_id = t.add(EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED, event)
     info.last_started_event_id = info.task_started_event_id
     info.last_completed_event_id = event_id
     if request.HasField("worker_version_stamp"):
         info.worker_version = request.worker_version_stamp.SerializeToString()
+    waited = t.now - info.task_scheduled_time
     workflow_task.clear(t)
+    moved = versioning.completed(t.state, version, event.versioning_behavior, event.worker_deployment_name)
     _stick(t, request)
-    tracking.task_completed(t, request, event_id)
+    tracking.task_completed(t, request, event_id, version)
+    if moved:
+        activities.offer_again(t, waited)
     return event_id
 
 
@@ -251,7 +276,7 @@ def _stick(t: Transition, request: RespondWorkflowTaskCompletedRequest) -> None:
     info = t.state.info
     info.task_attempt = 1
     sticky = request.sticky_attributes
-    if sticky.worker_task_queue.name:
+    if sticky.worker_task_queue.name and not versioning.moving(t.state):
         info.sticky_queue = sticky.worker_task_queue.name
         info.sticky_timeout = ns_of(sticky.schedule_to_start_timeout)
     else:

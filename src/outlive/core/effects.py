@@ -23,8 +23,7 @@ class DispatchWorkflowTask:
     scheduled_event_id: int
     attempt: int
     queue: str
-    sticky: bool  # `queue` is a sticky queue; `normal_queue` is where it goes if nobody polls that
-    normal_queue: str
+    sticky: bool  # `queue` is a sticky queue: if nobody polls that, it goes to the run's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +98,9 @@ Effect: TypeAlias = (
 def dispatch_task(state: State) -> DispatchWorkflowTask:
     """The offer of the workflow task that is scheduled."""
     info = state.info
-    queue = info.sticky_queue if info.task_sticky else state.start.task_queue
-    return DispatchWorkflowTask(
-        info.task_scheduled_event_id, info.task_attempt, queue, info.task_sticky, state.start.task_queue
-    )
+    sticky = info.task_sticky and bool(info.sticky_queue)
+    queue = info.sticky_queue if sticky else state.start.task_queue
+    return DispatchWorkflowTask(info.task_scheduled_event_id, info.task_attempt, queue, sticky)
 
 
 def outstanding(state: State) -> Iterator[Effect]:

@@ -10,7 +10,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent, WorkflowExecutionStartedEventAttributes
 from temporalio.api.sdk.v1 import UserMetadata
 
-from outlive.core import workflow_task
+from outlive.core import version_attributes, versioning, workflow_task
 from outlive.core.proto import ns_of, time_of
 from outlive.core.state import Attributes, DeadlineKind, Start, State
 from outlive.core.transition import Context, Transition
@@ -108,6 +108,9 @@ def open_run(
     first = state.unsaved[0]
     t.read_event = lambda event_id: first if event_id == 1 else _no_events(event_id)
     _set_time_limits(state, attributes, now)
+    versioning.begin(state, attributes)
+    if state.info.versioning is not None:
+        version_attributes.note(state)
     if attributes.HasField("prev_auto_reset_points"):
         state.info.reset_points = attributes.prev_auto_reset_points.SerializeToString()
     backoff = ns_of(attributes.first_workflow_task_backoff)

@@ -22,9 +22,11 @@ from temporalio.api.workflowservice.v1 import (
     StartWorkflowExecutionRequest,
 )
 
+from outlive.core import versioning
 from outlive.core.close import cron_backoff
 from outlive.core.proto import copy_fields, duration, ns_of, timestamp
-from outlive.core.state import Start, State
+from outlive.core.queue_routing import Routes
+from outlive.core.state import State
 from outlive.errors import WorkflowAlreadyStarted
 
 Reuse = WorkflowIdReusePolicy
@@ -106,8 +108,10 @@ def by_client(
     copy_fields(
         request,
         event,
-        (*_CARRIED, "priority", "versioning_override", "time_skipping_config"),
+        (*_CARRIED, "priority", "time_skipping_config"),
     )
+    if request.HasField("versioning_override"):
+        event.versioning_override.CopyFrom(versioning.modern(request.versioning_override))
     if isinstance(request, StartWorkflowExecutionRequest):
         copy_fields(request, event, ("continued_failure", "last_completion_result"))
         event.completion_callbacks.extend(request.completion_callbacks)
@@ -116,30 +120,33 @@ def by_client(
 
 
 def by_parent(
-    parent: Start,
+    parent: State,
     initiated_event_id: int,
     initiated: StartChildWorkflowExecutionInitiatedEventAttributes,
     run_id: str,
     now: int,
+    routes: Routes,
 ) -> WorkflowExecutionStartedEventAttributes:
     """The first event of a child."""
+    start = parent.start
     event = WorkflowExecutionStartedEventAttributes(
         workflow_id=initiated.workflow_id,
         workflow_type=initiated.workflow_type,
         task_queue=TaskQueue(name=initiated.task_queue.name, kind=TaskQueueKind.TASK_QUEUE_KIND_NORMAL),
         cron_schedule=initiated.cron_schedule,
-        parent_workflow_namespace=parent.namespace,
-        parent_workflow_namespace_id=parent.namespace_id,
-        parent_workflow_execution=WorkflowExecution(workflow_id=parent.workflow_id, run_id=parent.run_id),
+        parent_workflow_namespace=start.namespace,
+        parent_workflow_namespace_id=start.namespace_id,
+        parent_workflow_execution=WorkflowExecution(workflow_id=start.workflow_id, run_id=start.run_id),
         parent_initiated_event_id=initiated_event_id,
-        root_workflow_execution=WorkflowExecution(workflow_id=parent.root_workflow_id, run_id=parent.root_run_id),
+        root_workflow_execution=WorkflowExecution(workflow_id=start.root_workflow_id, run_id=start.root_run_id),
     )
     copy_fields(
         initiated,
         event,
         (*_CARRIED, "workflow_task_timeout"),
     )
-    priority = Priority.FromString(parent.priority or b"")
+    versioning.child(parent, initiated, event, routes)
+    priority = Priority.FromString(start.priority or b"")
     priority.MergeFrom(initiated.priority)
     if priority.ByteSize():
         event.priority.CopyFrom(priority)

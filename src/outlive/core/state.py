@@ -117,6 +117,10 @@ class Info:
     sticky_timeout: int = 0
     worker_version: bytes | None = None  # WorkerVersionStamp of the last completed task
     reset_points: bytes | None = None  # ResetPoints
+    versioning: bytes | None = None  # WorkflowExecutionVersioningInfo; None: nothing to do with worker versions
+    deployment_name: str = ""  # of the worker of the last completed task, or of the override
+    notified_target: bytes | None = None  # DeclinedTargetVersionUpgrade: a version that the worker was told of
+    declined_target: bytes | None = None  # DeclinedTargetVersionUpgrade: one that the chain did not move to
     # the workflow task
     task_state: int = TaskState.NONE
     task_kind: int = TaskKind.NORMAL
@@ -182,7 +186,7 @@ class Activity:
     reset_heartbeat: bool = False  # a reset asked to forget the heartbeat when the attempt ends
     reset_requested: bool = False  # the running attempt has been told to stop for a reset
     priority: bytes | None = None  # Priority
-    worker_version: bytes | None = None  # deployment version of the worker that started it last
+    worker_version: bytes | None = None  # WorkerDeploymentVersion of the worker that started it last
     started_event_id: int = 0  # set when its Started event had to be written early
 
 

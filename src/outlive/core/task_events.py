@@ -12,6 +12,7 @@ from temporalio.api.history.v1 import (
 )
 from temporalio.api.taskqueue.v1 import TaskQueue
 
+from outlive.core import versioning
 from outlive.core.proto import duration, timestamp
 from outlive.core.state import State, TaskKind, TaskState
 
@@ -48,6 +49,7 @@ def started_attributes(state: State) -> WorkflowTaskStartedEventAttributes:
         history_size_bytes=info.task_history_size,
         suggest_continue_as_new=bool(reasons),
         suggest_continue_as_new_reasons=reasons,
+        target_worker_deployment_version_changed=versioning.target_changed(state),
     )
 
 

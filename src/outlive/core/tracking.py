@@ -1,28 +1,21 @@
-"""What the server itself notes on a run as its workflow tasks end: build ids, reset points, problems."""
+"""What the server itself notes on a run as its workflow tasks end: builds, reset points, problems."""
 
 from __future__ import annotations
-
-import json
-from collections.abc import Sequence
 
 from temporalio.api.common.v1 import Payload, SearchAttributes
 from temporalio.api.enums.v1 import WorkflowTaskFailedCause
 from temporalio.api.workflow.v1 import ResetPointInfo, ResetPoints
 from temporalio.api.workflowservice.v1 import RespondWorkflowTaskCompletedRequest
 
+from outlive.core import version_attributes
 from outlive.core.commands.properties import set_search_attributes
 from outlive.core.proto import timestamp
 from outlive.core.transition import Transition
+from outlive.core.version_attributes import keyword_list
+from outlive.core.version_names import VersionName
 from outlive.limits import REPORTED_PROBLEMS_AFTER, RESET_POINTS_MAX
 
-BUILD_IDS = "BuildIds"
 REPORTED_PROBLEMS = "TemporalReportedProblems"
-
-
-def keyword_list(values: Sequence[str]) -> Payload:
-    """A search attribute value of type KeywordList."""
-    data = json.dumps(list(values), separators=(",", ":")).encode()
-    return Payload(metadata={"encoding": b"json/plain", "type": b"KeywordList"}, data=data)
 
 
 def _set(t: Transition, name: str, value: Payload) -> None:
@@ -31,15 +24,16 @@ def _set(t: Transition, name: str, value: Payload) -> None:
     set_search_attributes(t.state, changes)
 
 
-def task_completed(t: Transition, request: RespondWorkflowTaskCompletedRequest, event_id: int) -> None:
-    """A worker completed a task: note its build, and that the run has no problems now."""
+def task_completed(
+    t: Transition, request: RespondWorkflowTaskCompletedRequest, event_id: int, version: VersionName | None
+) -> None:
+    """A worker of the version completed a task: note its build, and that the run has no problems now."""
     info = t.state.info
     if info.task_failures >= REPORTED_PROBLEMS_AFTER:
         _set(t, REPORTED_PROBLEMS, Payload(metadata={"encoding": b"json/plain"}, data=b"null"))
     info.task_failures = 0
-    build_id = request.worker_version_stamp.build_id
-    builds = ["unversioned", f"unversioned:{build_id}"] if build_id else ["unversioned"]
-    _add_builds(t, builds)
+    version_attributes.note(t.state, request.worker_version_stamp, version)
+    build_id = version.build_id if version is not None else request.worker_version_stamp.build_id
     key = request.binary_checksum or build_id
     points = ResetPoints.FromString(info.reset_points) if info.reset_points is not None else ResetPoints()
     if any(_key(point) == key for point in points.points):
@@ -60,16 +54,6 @@ def task_completed(t: Transition, request: RespondWorkflowTaskCompletedRequest, 
 
 def _key(point: ResetPointInfo) -> str:
     return point.binary_checksum or point.build_id
-
-
-def _add_builds(t: Transition, builds: Sequence[str]) -> None:
-    attributes = SearchAttributes.FromString(t.state.attributes.search_attributes or b"")
-    known: list[str] = []
-    if BUILD_IDS in attributes.indexed_fields:
-        known = json.loads(attributes.indexed_fields[BUILD_IDS].data)
-    new = [build for build in builds if build not in known]
-    if new:
-        _set(t, BUILD_IDS, keyword_list([*known, *new]))
 
 
 def task_failed(t: Transition, cause: WorkflowTaskFailedCause.ValueType) -> None:

@@ -24,6 +24,7 @@ from temporalio.api.sdk.v1 import UserMetadata
 from outlive.core import task_events
 from outlive.core.effects import Effect
 from outlive.core.proto import timestamp
+from outlive.core.queue_routing import NO_ROUTES, Routes
 from outlive.core.state import BUFFERED, State, TaskKind, TaskState
 from outlive.limits import ExecutionLimits
 
@@ -93,6 +94,7 @@ class Context:
     attribute_types: Mapping[str, IndexedValueType.ValueType]  # of the namespace's search attributes
     namespace_id_of: Callable[[str], str]  # by name; raises NamespaceNotFound
     identity: str = "outlive"  # of the server, in events that it writes on its own account
+    routes: Routes = NO_ROUTES  # which worker versions take new work
 
 
 class Transition:

@@ -19,9 +19,10 @@ from temporalio.api.enums.v1 import EventType, SuggestContinueAsNewReason, Timeo
 from temporalio.api.failure.v1 import Failure
 from temporalio.api.history.v1 import WorkflowTaskFailedEventAttributes, WorkflowTaskTimedOutEventAttributes
 
-from outlive.core import task_events
+from outlive.core import task_events, versioning
 from outlive.core.deadlines import task_due
 from outlive.core.effects import dispatch_task
+from outlive.core.queue_routing import Target
 from outlive.core.state import PAUSED, DeadlineKind, State, TaskKind, TaskState
 from outlive.core.transition import Transition
 from outlive.limits import (
@@ -115,8 +116,8 @@ def startable(state: State, scheduled_event_id: int, attempt: int) -> bool:
     )
 
 
-def start(t: Transition, *, request_id: str, identity: str) -> None:
-    """A worker has the task."""
+def start(t: Transition, *, request_id: str, identity: str, version: Target | None = None) -> None:
+    """A worker has the task. `version`: of that worker; None for one that is given it without its queue."""
     info = t.state.info
     assert info.task_state == TaskState.SCHEDULED, "no workflow task to start"
     if info.task_kind != TaskKind.NORMAL and info.task_scheduled_event_id != info.next_event_id:
@@ -131,10 +132,14 @@ def start(t: Transition, *, request_id: str, identity: str) -> None:
     info.task_identity = identity
     info.task_suggest = suggestion(t)
     info.task_history_size = info.history_size
+    if version is not None:
+        versioning.notice_target(t.state, t.context.routes)
     if info.task_kind == TaskKind.NORMAL:
         task_events.write_started(t)
     else:
         info.task_started_event_id = info.task_scheduled_event_id + 1
+    if version is not None and info.task_kind != TaskKind.SPECULATIVE:
+        versioning.begin_transition(t.state, version)
     arm(t.state)
 
 
@@ -171,6 +176,14 @@ def clear_sticky(t: Transition) -> None:
     """Forget the worker that has the execution cached."""
     t.state.info.sticky_queue = ""
     t.state.info.sticky_timeout = 0
+
+
+def offer_again(t: Transition) -> None:
+    """Offer the task to where it belongs now, if it waits for a worker."""
+    if t.state.info.task_state == TaskState.SCHEDULED:
+        t.state.info.task_sticky = t.state.info.task_sticky and bool(t.state.info.sticky_queue)
+        arm(t.state)
+        t.effect(dispatch_task(t.state))
 
 
 def fail(

@@ -34,8 +34,10 @@ from outlive.core.activities import Answer
 from outlive.core.proto import duration, timestamp
 from outlive.core.state import Activity
 from outlive.core.transition import Transition
+from outlive.core.version_names import of_worker
 from outlive.engine import tokens
 from outlive.engine.calls import Call
+from outlive.engine.dispatch import Dispatch
 from outlive.engine.matching import Matching, Offer, QueueName
 from outlive.engine.namespaces import Namespace
 from outlive.engine.polling import poll_until
@@ -60,7 +62,8 @@ ById = (
 class ActivityTasks:
     """Handing activity attempts to workers, and taking their answers."""
 
-    def __init__(self, runs: Runs, matching: Matching, clock: Clock) -> None:
+    def __init__(self, runs: Runs, matching: Matching, clock: Clock, dispatch: Dispatch) -> None:
+        self._dispatch = dispatch
         self._runs = runs
         self._matching = matching
         self._clock = clock
@@ -70,17 +73,20 @@ class ActivityTasks:
     async def poll_activity_task_queue(
         self, namespace: Namespace, request: PollActivityTaskQueueRequest, call: Call
     ) -> PollActivityTaskQueueResponse:
-        name = QueueName(namespace.id, request.task_queue.name, activities=True)
+        name = await self._dispatch.polled_queue(namespace.id, request)
         until = poll_until(call.deadline, self._clock.now())
-        offer = await self._matching.poll(name, request.identity, until, stands=self._stands)
+        offer = await self._matching.poll(name, request.identity, until, stands=lambda offer: self._stands(offer, name))
         if offer is None:
             return PollActivityTaskQueueResponse()
         run = self._runs.get(offer.key)
         assert run is not None, "an offer that stands has a run"
         request_id = self._runs.new_id()
+        version = of_worker(request.deployment_options)
         self._runs.decide(
             run,
-            lambda t: activities.start(t, offer.event_id, request_id=request_id, identity=request.identity),
+            lambda t: activities.start(
+                t, offer.event_id, request_id=request_id, identity=request.identity, version=version
+            ),
         )
         await self._runs.committed(run)
         row = run.state.activities.get(offer.event_id)
@@ -88,9 +94,11 @@ class ActivityTasks:
             return PollActivityTaskQueueResponse()  # it ended meanwhile
         return self.answer(run, offer.event_id)
 
-    def _stands(self, offer: Offer) -> bool:
+    def _stands(self, offer: Offer, name: QueueName) -> bool:
         run = self._runs.get(offer.key)
-        return run is not None and activities.startable(run.state, offer.event_id, offer.stamp)
+        if run is None or not activities.startable(run.state, offer.event_id, offer.stamp):
+            return False
+        return self._dispatch.activity_fits(run, offer, name)
 
     def answer(self, run: Run, event_id: int) -> PollActivityTaskQueueResponse:
         """The started attempt as a worker is given it."""

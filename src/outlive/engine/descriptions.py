@@ -38,7 +38,7 @@ from temporalio.api.workflowservice.v1 import (
     ScanWorkflowExecutionsResponse,
 )
 
-from outlive.core import activities
+from outlive.core import activities, versioning
 from outlive.core.filter import parse_filter
 from outlive.core.proto import SECOND, duration, json_payload, timestamp
 from outlive.core.state import BUFFERED, Activity, ActivityState, State, TaskState
@@ -189,6 +189,8 @@ def _info(state: State) -> WorkflowExecutionInfo:
         task_queue=start.task_queue,
         root_execution=WorkflowExecution(workflow_id=start.root_workflow_id, run_id=start.root_run_id),
         first_run_id=start.first_run_id,
+        versioning_info=versioning.shown(state),
+        worker_deployment_name=info.deployment_name,
     )
     if info.close_time:
         result.close_time.CopyFrom(timestamp(info.close_time))
@@ -294,6 +296,10 @@ def _pending_activity(row: Activity) -> PendingActivityInfo:
         result.current_retry_interval.CopyFrom(duration(row.retry_interval))
     if row.heartbeat_details is not None:
         result.heartbeat_details.ParseFromString(row.heartbeat_details)
+    if row.worker_version is not None:
+        result.last_deployment_version.ParseFromString(row.worker_version)
+        version = result.last_deployment_version
+        result.last_worker_deployment_version = f"{version.deployment_name}.{version.build_id}"
     if row.last_failure is not None:
         result.last_failure.ParseFromString(row.last_failure)
     options = result.activity_options

@@ -39,7 +39,7 @@ from outlive.core.effects import (
     outstanding,
 )
 from outlive.core.runs import Origin, open_run
-from outlive.engine.matching import Matching, Offer, QueueName
+from outlive.engine.dispatch import Dispatch
 from outlive.engine.runs import Run, Runs
 from outlive.errors import AlreadyExists, NotFound, ServiceError
 
@@ -53,14 +53,13 @@ BY_PARENT_CLOSE_POLICY = "by parent close policy"
 class Effects:
     """Runs effects. `on_closed` is told of every run that closes.
 
-    Children start by `clock`; how long an offer waits is counted by `waits`.
+    Children start by `clock`.
     """
 
-    def __init__(self, runs: Runs, matching: Matching, clock: Clock, waits: Clock) -> None:
+    def __init__(self, runs: Runs, dispatch: Dispatch, clock: Clock) -> None:
         self._runs = runs
-        self._matching = matching
+        self._dispatch = dispatch
         self._clock = clock
-        self._waits = waits
         self._waiting: deque[tuple[int, Effect]] = deque()
         self._scheduled = False
         self.on_closed: Callable[[Run], None] = lambda run: None
@@ -83,9 +82,9 @@ class Effects:
     def take(self, run: Run, effect: Effect) -> None:
         """Do the effect, now or in a later turn of the loop."""
         if isinstance(effect, DispatchWorkflowTask):
-            self._dispatch_task(run, effect)
+            self._dispatch.offer_task(run, effect)
         elif isinstance(effect, DispatchActivity):
-            self._dispatch_activity(run, effect)
+            self._dispatch.offer_activity(run, effect)
         elif isinstance(effect, Closed):
             self.on_closed(run)
         else:
@@ -110,19 +109,6 @@ class Effects:
                 self._handlers[type(effect)](run, effect)
             except ServiceError:
                 log.exception("effect %s of %s was refused", effect, run.state.start.workflow_id)
-
-    # -- offers
-
-    def _dispatch_task(self, run: Run, effect: DispatchWorkflowTask) -> None:
-        namespace_id = run.state.start.namespace_id
-        name = QueueName(namespace_id, effect.queue)
-        if effect.sticky and not self._matching.polled_lately(name):
-            name = QueueName(namespace_id, effect.normal_queue)
-        self._matching.offer(name, Offer(run.key, effect.scheduled_event_id, effect.attempt, None, self._waits.now()))
-
-    def _dispatch_activity(self, run: Run, effect: DispatchActivity) -> None:
-        name = QueueName(run.state.start.namespace_id, effect.queue, activities=True)
-        self._matching.offer(name, Offer(run.key, effect.scheduled_event_id, effect.stamp, None, self._waits.now()))
 
     # -- children
 
@@ -163,7 +149,7 @@ class Effects:
             request_id=request_id,
             user_metadata=event.user_metadata if event.HasField("user_metadata") else None,
         )
-        attributes = starting.by_parent(run.state.start, initiated_id, initiated, run_id, now)
+        attributes = starting.by_parent(run.state, initiated_id, initiated, run_id, now, context.routes)
         t = open_run(context, now, origin, attributes)
         t.finish()
         self._runs.open(t)

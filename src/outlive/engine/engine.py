@@ -8,7 +8,10 @@ from outlive.clock import Clock, SkippingClock
 from outlive.core.effects import Effect
 from outlive.core.waking import wake
 from outlive.engine.activity_tasks import ActivityTasks
+from outlive.engine.deployment_requests import DeploymentRequests
+from outlive.engine.deployments import Deployments
 from outlive.engine.descriptions import Descriptions
+from outlive.engine.dispatch import Dispatch
 from outlive.engine.effects import Effects
 from outlive.engine.histories import Histories
 from outlive.engine.lifecycle import Lifecycle
@@ -38,15 +41,19 @@ class Engine:
         waits = waits or clock
         self.namespaces = namespaces
         self.matching = Matching(waits)
+        self.deployments = Deployments(storage, writer, waits, namespaces, self.matching)
+        self.deployment_requests = DeploymentRequests(self.deployments, self.matching)
         self.runs = Runs(storage, writer, clock, namespaces)
-        self.effects = Effects(self.runs, self.matching, clock, waits)
-        self.queries = Queries(self.runs, self.matching, waits)
+        self.runs.routes = self.deployments
+        self.dispatch = Dispatch(self.runs, self.matching, waits, self.deployments)
+        self.effects = Effects(self.runs, self.dispatch, clock)
+        self.queries = Queries(self.runs, self.matching, waits, self.dispatch, self.deployments)
         self.updates = Updates(self.runs, waits)
-        self.activity_tasks = ActivityTasks(self.runs, self.matching, waits)
+        self.activity_tasks = ActivityTasks(self.runs, self.matching, waits, self.dispatch)
         self.workflow_tasks = WorkflowTasks(
-            self.runs, self.matching, waits, self.queries, self.updates, self.activity_tasks
+            self.runs, self.matching, waits, self.queries, self.updates, self.activity_tasks, self.dispatch
         )
-        self.starts = Starts(self.runs, clock, self.workflow_tasks)
+        self.starts = Starts(self.runs, clock, self.workflow_tasks, self.deployments)
         self.multi_operations = MultiOperations(self.runs, self.starts, self.updates)
         self.lifecycle = Lifecycle(self.runs)
         self.histories = Histories(self.runs, storage, waits)
@@ -69,12 +76,14 @@ class Engine:
         self.runs.begin(recovery.last_key)
         self.effects.recover(recovery.pending)
         self._timers.begin()
+        self.deployments.begin()
 
     def stop(self) -> None:
         """Let waiting polls go, and no more timers fire."""
         self._timers.stop()
         if self.time_skipping is not None:
             self.time_skipping.stop()
+        self.deployments.stop()
         self.matching.close()
 
     def _effect(self, run: Run, effect: Effect) -> None:

@@ -45,7 +45,7 @@ class QueueName:
     namespace_id: str
     name: str
     activities: bool = False
-    version: str = ""  # "deployment.build id" of the workers that may take its tasks; "": unversioned ones
+    version: str = ""  # "deployment:build id" of the workers that may take its tasks; "": unversioned ones
 
 
 @dataclass(slots=True)
@@ -179,6 +179,19 @@ class Matching:
         if queue is None or not queue.offers:
             return 0, 0
         return len(queue.offers), max(0, self._clock.now() - queue.offers[0].offered_at)
+
+    def busy(self, name: QueueName) -> bool:
+        """Whether the queue has work that waits."""
+        return self.backlog(name)[0] > 0
+
+    def take_back(self, name: QueueName) -> list[Offer]:
+        """Everything that waits for a worker of the queue, for another queue."""
+        queue = self._queues.get(name)
+        if queue is None:
+            return []
+        offers = list(queue.offers)
+        queue.offers.clear()
+        return offers
 
     def abandon(self, name: QueueName) -> list[Offer]:
         """A worker has shut down: take back what waits on its sticky queue."""

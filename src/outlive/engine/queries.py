@@ -40,7 +40,9 @@ from outlive.clock import Clock
 from outlive.core.state import PAUSED, TaskState
 from outlive.engine import tokens
 from outlive.engine.calls import Call
-from outlive.engine.matching import Matching, Offer, QueueName
+from outlive.engine.deployments import Deployments
+from outlive.engine.dispatch import Dispatch
+from outlive.engine.matching import Matching, Offer
 from outlive.engine.namespaces import Namespace
 from outlive.engine.runs import Run, Runs
 from outlive.errors import (
@@ -89,7 +91,9 @@ class Query:
 class Queries:
     """The queries that wait for a worker."""
 
-    def __init__(self, runs: Runs, matching: Matching, clock: Clock) -> None:
+    def __init__(self, runs: Runs, matching: Matching, clock: Clock, dispatch: Dispatch, versions: Deployments) -> None:
+        self._dispatch = dispatch
+        self._versions = versions
         self._runs = runs
         self._matching = matching
         self._clock = clock
@@ -156,14 +160,22 @@ class Queries:
     # -- as a task of its own
 
     def _offer(self, run: Run, query: Query, *, must_have_poller: bool = False) -> None:
-        start, info = run.state.start, run.state.info
-        name = QueueName(start.namespace_id, start.task_queue)
-        sticky = QueueName(start.namespace_id, info.sticky_queue)
-        if info.sticky_queue and self._matching.polled_lately(sticky):
-            name = sticky
-        elif must_have_poller and not self._matching.polled_lately(name, QUERY_POLLER_GONE):
-            raise FailedPrecondition("no poller seen for task queue recently, worker may be down")
+        name = self._dispatch.sticky_queue(run)
+        if name is None:
+            name = self._dispatch.normal_queue(run)
+            if must_have_poller and not self._matching.polled_lately(name, QUERY_POLLER_GONE):
+                raise self._no_poller(run)
         self._matching.offer(name, Offer(run.key, 0, 0, query, self._clock.now()))
+
+    def _no_poller(self, run: Run) -> FailedPrecondition:
+        version = self._dispatch.task_target(run).version
+        if version is not None and self._versions.drained(run.state.start.namespace_id, version):
+            return FailedPrecondition(
+                f"the workflow is pinned to Worker Deployment Version '{version}', which is drained and has no "
+                "pollers to answer a query: start workers of that version again, or set the workflow's versioning "
+                "override to AUTO_UPGRADE"
+            )
+        return FailedPrecondition("no poller seen for task queue recently, worker may be down")
 
     async def respond_query_task_completed(
         self, namespace: Namespace, request: RespondQueryTaskCompletedRequest, call: Call

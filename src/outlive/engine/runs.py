@@ -20,6 +20,7 @@ from temporalio.api.history.v1 import HistoryEvent
 from outlive.clock import Clock
 from outlive.core.decision import decide
 from outlive.core.effects import Effect, NewRun, has_outstanding
+from outlive.core.queue_routing import NO_ROUTES, Routes
 from outlive.core.state import State, TaskKind, TaskState
 from outlive.core.transition import Context, Transition
 from outlive.engine.namespaces import Namespaces
@@ -116,6 +117,7 @@ class Runs:
         self._current: dict[tuple[str, str], int] = {}  # of loaded runs: workflow id -> key of its last run
         self._by_run_id: dict[str, int] = {}
         self._last_key = 0
+        self.routes: Routes = NO_ROUTES
         self.new_id: Callable[[], str] = namespaces.new_id
         self.on_effect: Callable[[Run, Effect], None] = lambda run, effect: None
         self.on_wake_at: Callable[[Run], None] = lambda run: None
@@ -236,6 +238,7 @@ class Runs:
             retention=namespace.retention if self.forget_closed else 0,
             attribute_types=namespace.attribute_types,
             namespace_id_of=self._namespaces.id_of,
+            routes=self.routes,
         )
 
     def _next_key(self) -> int:

@@ -24,6 +24,7 @@ from outlive.core.starting import Admission
 from outlive.core.state import Request
 from outlive.core.transition import Transition
 from outlive.engine.calls import Call
+from outlive.engine.deployments import Deployments
 from outlive.engine.links import event_link
 from outlive.engine.namespaces import Namespace
 from outlive.engine.runs import Run, Runs
@@ -47,7 +48,8 @@ class Found:
 class Starts:
     """Starting runs for clients."""
 
-    def __init__(self, runs: Runs, clock: Clock, tasks: WorkflowTasks) -> None:
+    def __init__(self, runs: Runs, clock: Clock, tasks: WorkflowTasks, deployments: Deployments) -> None:
+        self._deployments = deployments
         self._runs = runs
         self._clock = clock
         self._tasks = tasks
@@ -86,6 +88,7 @@ class Starts:
         return None
 
     def _start(self, namespace: Namespace, request: StartWorkflowExecutionRequest, eager: bool) -> Found:
+        self._check_override(namespace, request)
         last = self._runs.find(namespace.id, request.workflow_id)
         admission = starting.admit(
             last.state if last else None, request.workflow_id_reuse_policy, request.workflow_id_conflict_policy
@@ -96,6 +99,11 @@ class Starts:
         if last is not None and admission == Admission.TERMINATE_THEN_NEW:
             self._replace(last, run_id)
         return Found(self._open(namespace, request, run_id, eager=eager), True, E.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED)
+
+    def _check_override(self, namespace: Namespace, request: StartRequest) -> None:
+        """An override must name a version that has the queue."""
+        if request.HasField("versioning_override"):
+            self._deployments.require_version(namespace.id, request.versioning_override, request.task_queue.name)
 
     def _replace(self, run: Run, run_id: str) -> None:
         """Terminate the running one in favour of the run with that id."""
@@ -174,6 +182,7 @@ class Starts:
         last = self._runs.find(namespace.id, request.workflow_id)
         if last is not None and last.state.start.create_request_id == request.request_id:
             return last, False
+        self._check_override(namespace, request)
         conflict = request.workflow_id_conflict_policy or (
             WorkflowIdConflictPolicy.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING
         )

@@ -24,11 +24,14 @@ from outlive.clock import Clock
 from outlive.core import activities, close, completion, task_events, tracking, workflow_task
 from outlive.core.completion import Outcome
 from outlive.core.proto import timestamp
+from outlive.core.queue_routing import Target
 from outlive.core.state import State, TaskKind, TaskState
 from outlive.core.transition import Transition
+from outlive.core.version_names import of_worker
 from outlive.engine import tokens, wire
 from outlive.engine.activity_tasks import ActivityTasks
 from outlive.engine.calls import Call
+from outlive.engine.dispatch import Dispatch
 from outlive.engine.matching import Matching, Offer, QueueName
 from outlive.engine.namespaces import Namespace
 from outlive.engine.polling import poll_until
@@ -55,7 +58,9 @@ class WorkflowTasks:
         queries: Queries,
         updates: Updates,
         activity_tasks: ActivityTasks,
+        dispatch: Dispatch,
     ) -> None:
+        self._dispatch = dispatch
         self._runs = runs
         self._matching = matching
         self._clock = clock
@@ -68,34 +73,42 @@ class WorkflowTasks:
     async def poll_workflow_task_queue(
         self, namespace: Namespace, request: PollWorkflowTaskQueueRequest, call: Call
     ) -> PollWorkflowTaskQueueResponse | bytes:
-        name = QueueName(namespace.id, request.task_queue.name)
+        name = await self._dispatch.polled_queue(namespace.id, request)
+        sticky = request.task_queue.kind == TaskQueueKind.TASK_QUEUE_KIND_STICKY
         until = poll_until(call.deadline, self._clock.now())
-        offer = await self._matching.poll(name, request.identity, until, stands=self._stands)
+        offer = await self._matching.poll(
+            name, request.identity, until, stands=lambda offer: self._stands(offer, name, sticky=sticky)
+        )
         if offer is None:
             return PollWorkflowTaskQueueResponse()
         run = self._runs.get(offer.key)
         assert run is not None, "an offer that stands has a run"
         if isinstance(offer.query, Query):
-            sticky = request.task_queue.kind == TaskQueueKind.TASK_QUEUE_KIND_STICKY
             return self._query_answer(run, offer.query, sticky)
         request_id = self._runs.new_id()
-        self._start(run, request_id, request.identity)
+        version = Target(of_worker(request.deployment_options), self._dispatch.task_target(run).revision)
+        self._start(run, request_id, request.identity, version)
         await self._runs.committed(run)
         if run.state.info.task_request_id != request_id:
             return PollWorkflowTaskQueueResponse()  # it was terminated or timed out meanwhile
-        sticky = request.task_queue.kind == TaskQueueKind.TASK_QUEUE_KIND_STICKY
         return self.answer(run, cached=sticky)
 
-    def _stands(self, offer: Offer) -> bool:
-        if isinstance(offer.query, Query):
-            return offer.query.waiting
+    def _stands(self, offer: Offer, name: QueueName, *, sticky: bool) -> bool:
         run = self._runs.get(offer.key)
-        return run is not None and workflow_task.startable(run.state, offer.event_id, offer.stamp)
+        if run is None:
+            return False
+        if isinstance(offer.query, Query):
+            waits = offer.query.waiting
+        else:
+            waits = workflow_task.startable(run.state, offer.event_id, offer.stamp)
+        return waits and self._dispatch.task_fits(run, offer, name, sticky=sticky)
 
-    def _start(self, run: Run, request_id: str, identity: str) -> None:
+    def _start(self, run: Run, request_id: str, identity: str, version: Target) -> None:
         speculative = run.state.info.task_kind == TaskKind.SPECULATIVE
         self._runs.decide(
-            run, lambda t: workflow_task.start(t, request_id=request_id, identity=identity), durable=not speculative
+            run,
+            lambda t: workflow_task.start(t, request_id=request_id, identity=identity, version=version),
+            durable=not speculative,
         )
 
     # -- what a worker is given
@@ -208,7 +221,13 @@ class WorkflowTasks:
         )
         outcome.eager = [e for e in outcome.eager if t.state.open and e in t.state.activities]
         for event_id in outcome.eager:
-            activities.start(t, event_id, request_id=t.context.new_id(), identity=request.identity)
+            activities.start(
+                t,
+                event_id,
+                request_id=t.context.new_id(),
+                identity=request.identity,
+                version=of_worker(request.deployment_options),
+            )
         return outcome
 
     async def respond_workflow_task_failed(
@@ -239,14 +258,14 @@ class WorkflowTasks:
         """Send what waits for the worker's sticky queue to the normal queues at once."""
         if request.sticky_task_queue:
             name = QueueName(namespace.id, request.sticky_task_queue)
-            self._move_to_normal(namespace, self._matching.abandon(name))
+            self._move_to_normal(self._matching.abandon(name))
         return ShutdownWorkerResponse()
 
-    def _move_to_normal(self, namespace: Namespace, offers: Sequence[Offer]) -> None:
+    def _move_to_normal(self, offers: Sequence[Offer]) -> None:
         for offer in offers:
             run = self._runs.get(offer.key)
             if run is not None:
-                self._matching.offer(QueueName(namespace.id, run.state.start.task_queue), offer)
+                self._matching.offer(self._dispatch.normal_queue(run), offer)
 
 
 def _token(state: State) -> tokens.WorkflowTaskToken:

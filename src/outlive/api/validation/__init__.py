@@ -4,6 +4,7 @@ The words are the protocol's own where clients or people know them. A check neve
 """
 
 from outlive.api.validation import (
+    deployments,
     executions,
     lists,
     multi_operations,
@@ -17,6 +18,7 @@ from outlive.api.validation.common import Scope, nothing
 
 __all__ = [
     "Scope",
+    "deployments",
     "executions",
     "lists",
     "multi_operations",

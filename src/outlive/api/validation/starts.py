@@ -156,7 +156,7 @@ def _check_sizes(request: Any, scope: Scope) -> None:
 
 def _check_override(request: Any) -> None:
     if request.HasField("versioning_override"):
-        check_override(request.versioning_override, request.task_queue.name)
+        check_override(request.versioning_override)
 
 
 def _check_retry(request: Any) -> None:

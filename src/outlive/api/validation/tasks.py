@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from temporalio.api.enums.v1 import TaskQueueKind
+
 from outlive.api.validation.common import UUID, Scope, check_id, check_queue, length
+from outlive.api.validation.deployments import check_options
 from outlive.engine import tokens
 from outlive.errors import FailedPrecondition, InvalidArgument
 from outlive.limits import ID_LENGTH_MAX, POLL_DEADLINE_MIN
@@ -16,9 +19,12 @@ from outlive.limits import ID_LENGTH_MAX, POLL_DEADLINE_MIN
 def poll(request: Any, scope: Scope) -> None:
     check_id("Identity", request.identity)
     check_queue(request.task_queue, request.HasField("task_queue"))
-    options = request.deployment_options
-    if bool(options.deployment_name) != bool(options.build_id) and options.worker_versioning_mode:
-        raise InvalidArgument("Deployment name and build id must be set together.")
+    if request.HasField("deployment_options"):
+        if request.task_queue.kind == TaskQueueKind.TASK_QUEUE_KIND_STICKY and not request.task_queue.normal_name:
+            raise InvalidArgument(
+                "NormalName must be set on sticky queue when UseVersioning is true or DeploymentOptions are set."
+            )
+        check_options(request.deployment_options)
     if scope.call.deadline and scope.call.deadline - scope.now < POLL_DEADLINE_MIN:
         raise FailedPrecondition("Context timeout is too short.")
 

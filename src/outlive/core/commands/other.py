@@ -175,7 +175,7 @@ def _child_event(
     )
     if command.HasField("workflow_execution_timeout"):
         event.workflow_execution_timeout.CopyFrom(duration(execution_timeout))
-    for name in ("input", "header", "memo"):
+    for name in ("input", "header", "memo", "versioning_override"):
         if command.HasField(name):
             getattr(event, name).CopyFrom(getattr(command, name))
     if command.HasField("retry_policy"):
