@@ -163,7 +163,7 @@ def test_what_becomes_current_ramps_no_more() -> None:
     assert (deployment.routing.current, deployment.routing.ramping) == ("b1", None)
     version = deployment.versions["b1"]
     assert (version.status, version.ramping_since, version.first_active) == (CURRENT, 0, NOW + 1)
-    with pytest.raises(FailedPrecondition, match="requested ramping version d.b1 is already current"):
+    with pytest.raises(FailedPrecondition, match=r"requested ramping version d\.b1 is already current"):
         changes.set_ramping(deployment, "b1", 10, ANYBODY, facts(3))
 
 
