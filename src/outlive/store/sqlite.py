@@ -25,7 +25,7 @@ _PRAGMAS: Final = {
     "journal_mode": "WAL",  # readers and the writer do not wait for each other
     "synchronous": "FULL",  # a commit is on disk when it returns
     "busy_timeout": "5000",  # milliseconds, for backup tools that read along
-    "cache_size": "-32768",  # KiB of pages, per connection
+    "cache_size": "-16384",  # KiB of pages, of the writer: the system's own cache has the rest
     "wal_autocheckpoint": "4000",  # pages: fewer, longer checkpoints
     "foreign_keys": "OFF",
 }
@@ -75,7 +75,7 @@ class SqliteStore:
         for pragma, value in self._pragmas.items():
             connection.execute(f"PRAGMA {pragma} = {value}")
         if read_only:
-            connection.execute("PRAGMA query_only = ON")
+            connection.execute("PRAGMA query_only = ON; PRAGMA cache_size = -8192")
         return connection
 
     # -- runs
