@@ -91,6 +91,7 @@ class ExecutionLimits:
     buffered_queries_max: int = 1  # history.MaxBufferedQueryCount
     updates_in_flight_max: int = 10  # history.maxInFlightUpdates
     updates_total_max: int = 2_000  # history.maxTotalUpdates
+    time_skips_max: int = 200  # frontend.WorkflowTimeSkippingMaxSkipPerSession, where a client asks for no other
 
 
 # Worker deployments -----------------------------------------------------------------------------------

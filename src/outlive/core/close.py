@@ -35,7 +35,7 @@ from temporalio.api.history.v1 import (
 )
 from temporalio.api.workflow.v1 import ResetPoints
 
-from outlive.core import retry, runs, versioning, workflow_task
+from outlive.core import retry, runs, time_skipping, versioning, workflow_task
 from outlive.core.cron import parse_cron
 from outlive.core.effects import Closed, ClosePolicy, NewRun, NotifyParent, policy_applies
 from outlive.core.proto import SECOND, copy_fields, duration, ns_of, timestamp
@@ -229,9 +229,13 @@ def _carried_over(t: Transition) -> WorkflowExecutionStartedEventAttributes:
         "priority",
         "workflow_execution_timeout",
         "workflow_execution_expiration_time",
-        "time_skipping_config",
     )
     copy_fields(mine, result, names)
+    config, skipped = time_skipping.for_next_run(t.state)
+    if config is not None:
+        result.time_skipping_config.CopyFrom(config)
+    if skipped is not None:
+        result.time_skipping_state_propagation.CopyFrom(skipped)
     result.completion_callbacks.extend(mine.completion_callbacks)
     return result
 
@@ -328,7 +332,7 @@ def _open_successor(t: Transition, attributes: WorkflowExecutionStartedEventAttr
         chain_start_time=start.chain_start_time,
     )
     opened = runs.open_run(t.context, t.now, origin, attributes)
-    opened.finish()
+    time_skipping.finish(opened)
     t.state.info.successor_run_id = run_id
     t.effect(NewRun(opened.state, tuple(opened.effects)))
     return run_id

@@ -60,6 +60,8 @@ def rebuild(state: State) -> None:
         state.arm(info.run_expires_at, DeadlineKind.RUN)
     if info.first_task_at:
         state.arm(info.first_task_at, DeadlineKind.FIRST_TASK)
+    if info.fast_forward_at:
+        state.arm(info.fast_forward_at, DeadlineKind.FAST_FORWARD)
     due, kind = task_due(state)
     if due:
         state.arm(due, kind, info.task_scheduled_event_id)
@@ -105,5 +107,7 @@ def _due_now(state: State, deadline: Deadline) -> int:
         return info.run_expires_at
     if kind == DeadlineKind.FIRST_TASK:
         return info.first_task_at
+    if kind == DeadlineKind.FAST_FORWARD:
+        return info.fast_forward_at
     due, pending = task_due(state)
     return due if pending == kind and key == info.task_scheduled_event_id else 0

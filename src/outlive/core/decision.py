@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from outlive.core import close, deadlines, workflow_task
+from outlive.core import close, deadlines, time_skipping, workflow_task
 from outlive.core.state import TaskState
 from outlive.core.transition import Transition
 
@@ -18,7 +18,7 @@ def decide(t: Transition, step: Callable[[Transition], T]) -> T:
     try:
         result = step(t)
         _enforce_limits(t)
-        t.finish()
+        time_skipping.finish(t)
     except BaseException:
         rollback(t)
         raise

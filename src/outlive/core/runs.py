@@ -10,7 +10,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent, WorkflowExecutionStartedEventAttributes
 from temporalio.api.sdk.v1 import UserMetadata
 
-from outlive.core import version_attributes, versioning, workflow_task
+from outlive.core import time_skipping, version_attributes, versioning, workflow_task
 from outlive.core.proto import ns_of, time_of
 from outlive.core.state import Attributes, DeadlineKind, Start, State
 from outlive.core.transition import Context, Transition
@@ -88,7 +88,8 @@ def open_run(
 
     `schedule=False` leaves the first workflow task to what comes with the start, such as a signal.
     `dispatch=False` keeps it from its queue, for a worker that is given it at once.
-    The transition is left open for what comes with the start; call `finish` on it.
+    The transition is left open for what comes with the start; end it with `time_skipping.finish`.
+    `now` is the run's own time: ahead of the server's by what its first event says was skipped.
     """
     state = State(start=start_record(context, now, origin, attributes))
     state.attributes = Attributes(
@@ -111,6 +112,7 @@ def open_run(
     versioning.begin(state, attributes)
     if state.info.versioning is not None:
         version_attributes.note(state)
+    time_skipping.started(state, attributes, now)
     if attributes.HasField("prev_auto_reset_points"):
         state.info.reset_points = attributes.prev_auto_reset_points.SerializeToString()
     backoff = ns_of(attributes.first_workflow_task_backoff)

@@ -143,7 +143,7 @@ def by_parent(
     copy_fields(
         initiated,
         event,
-        (*_CARRIED, "workflow_task_timeout"),
+        (*_CARRIED, "workflow_task_timeout", "time_skipping_config", "time_skipping_state_propagation"),
     )
     versioning.child(parent, initiated, event, routes)
     priority = Priority.FromString(start.priority or b"")

@@ -5,7 +5,8 @@ Rules
 - Rows are frozen: a change is a new row (`dataclasses.replace`) put in the place of the old one. So a
   table can tell the store which rows to write, and a transition that fails can be taken back.
 - Rows are flat: int, str, bytes, float, bool or None. Messages inside a row are kept serialised.
-- Times are nanoseconds since the epoch, spans nanoseconds; 0 stands for "none".
+- Times are nanoseconds since the epoch, spans nanoseconds; 0 stands for "none". They are the execution's own:
+  `Info.skipped` ahead of the server's (time_skipping.py).
 - The deadline heap is derived: it is rebuilt from the rows on load, never stored.
 """
 
@@ -142,6 +143,10 @@ class Info:
     pause_identity: str = ""
     pause_reason: str = ""
     pause_request_id: str = ""
+    # time of its own
+    skipped: int = 0  # nanoseconds by which the execution is ahead of the server
+    time_skipping: bytes | None = None  # TimeSkippingInfo; None: it never was configured, nor its parent's
+    fast_forward_at: int = 0  # when the fast-forward that is under way completes
 
 
 _INFO = attrgetter(*(each.name for each in fields(Info)))  # its values, in the order of its fields
@@ -312,6 +317,7 @@ class DeadlineKind(enum.IntEnum):
     TIMER = 6
     ACTIVITY = 7  # whichever of its time-outs or its next attempt comes first
     RETENTION = 8  # a closed run is forgotten
+    FAST_FORWARD = 9  # a fast-forward completes
 
 
 Deadline = tuple[int, int, int | str]  # (due, kind, key); the row at key says whether it still counts
@@ -358,8 +364,8 @@ class State:
 
     @property
     def wake_at(self) -> int:
-        """When the execution must be looked at next; 0 for never."""
-        return self.deadlines[0][0] if self.deadlines else 0
+        """When the execution must be looked at next, in the server's time; 0 for never."""
+        return max(1, self.deadlines[0][0] - self.info.skipped) if self.deadlines else 0
 
     def begin(self) -> None:
         """Mark the point to which `rollback` returns."""

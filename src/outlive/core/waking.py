@@ -6,7 +6,7 @@ import heapq
 
 from temporalio.api.enums.v1 import TimeoutType
 
-from outlive.core import activities, close, runs, tracking, workflow_task
+from outlive.core import activities, close, runs, time_skipping, tracking, workflow_task
 from outlive.core.commands import timer
 from outlive.core.state import DeadlineKind, TaskState
 from outlive.core.transition import Transition
@@ -39,6 +39,8 @@ def _fall_due(t: Transition, kind: DeadlineKind, key: int | str) -> bool:
     elif kind == DeadlineKind.FIRST_TASK:
         if 0 < info.first_task_at <= t.now:
             runs.schedule_first_task(t)
+    elif kind == DeadlineKind.FAST_FORWARD:
+        time_skipping.fast_forward_due(t)
     elif key == info.task_scheduled_event_id:
         _task_due(t, kind)
     return False

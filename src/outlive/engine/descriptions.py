@@ -38,7 +38,7 @@ from temporalio.api.workflowservice.v1 import (
     ScanWorkflowExecutionsResponse,
 )
 
-from outlive.core import activities, versioning
+from outlive.core import activities, time_skipping, versioning
 from outlive.core.filter import parse_filter
 from outlive.core.proto import SECOND, duration, json_payload, timestamp
 from outlive.core.state import BUFFERED, Activity, ActivityState, State, TaskState
@@ -73,6 +73,10 @@ class Descriptions:
             workflow_execution_info=_info(state),
             workflow_extended_info=_extended(state),
         )
+        skipping = time_skipping.info_of(state)
+        if skipping is not None:
+            skipping.current_time.CopyFrom(timestamp(self._runs.now(run)))
+            response.workflow_extended_info.time_skipping_info.CopyFrom(skipping)
         if state.info.task_state != TaskState.NONE:
             response.pending_workflow_task.CopyFrom(_pending_task(state))
         if state.open:

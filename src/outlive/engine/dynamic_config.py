@@ -28,6 +28,7 @@ KEYS: Mapping[str, str] = {
     "history.MaxBufferedQueryCount": "buffered_queries_max",
     "history.maxInFlightUpdates": "updates_in_flight_max",
     "history.maxTotalUpdates": "updates_total_max",
+    "frontend.WorkflowTimeSkippingMaxSkipPerSession": "time_skips_max",
 }
 _BY_LOWER = {key.lower(): name for key, name in KEYS.items()}  # Temporal's keys are case-insensitive
 

@@ -25,7 +25,7 @@ from temporalio.api.enums.v1 import (
 from temporalio.api.history.v1 import HistoryEvent
 
 from outlive.clock import Clock
-from outlive.core import children, close, requests, starting
+from outlive.core import children, close, requests, starting, time_skipping
 from outlive.core.effects import (
     Closed,
     ClosePolicy,
@@ -141,7 +141,7 @@ class Effects:
         initiated = event.start_child_workflow_execution_initiated_event_attributes
         context = self._runs.context(initiated.namespace_id)
         run_id = context.new_id()
-        now = self._clock.now()
+        now = self._clock.now() + time_skipping.skipped_before(initiated.time_skipping_state_propagation)
         origin = Origin(
             namespace_id=initiated.namespace_id,
             namespace=initiated.namespace,
@@ -151,7 +151,7 @@ class Effects:
         )
         attributes = starting.by_parent(run.state, initiated_id, initiated, run_id, now, context.routes)
         t = open_run(context, now, origin, attributes)
-        t.finish()
+        time_skipping.finish(t)
         self._runs.open(t)
         return run_id
 

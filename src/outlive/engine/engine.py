@@ -13,6 +13,7 @@ from outlive.engine.deployments import Deployments
 from outlive.engine.descriptions import Descriptions
 from outlive.engine.dispatch import Dispatch
 from outlive.engine.effects import Effects
+from outlive.engine.fast_forwards import FastForwards
 from outlive.engine.histories import Histories
 from outlive.engine.lifecycle import Lifecycle
 from outlive.engine.matching import Matching
@@ -57,6 +58,7 @@ class Engine:
         self.multi_operations = MultiOperations(self.runs, self.starts, self.updates)
         self.lifecycle = Lifecycle(self.runs)
         self.histories = Histories(self.runs, storage, waits)
+        self.fast_forwards = FastForwards(self.runs, waits)
         self.descriptions = Descriptions(self.runs, storage)
         self.task_queues = TaskQueues(self.matching)
         self._timers = Timers(storage, clock, self.runs, self._due)

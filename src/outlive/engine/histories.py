@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 from temporalio.api.enums.v1 import HistoryEventFilterType
@@ -21,8 +20,9 @@ from outlive.engine.calls import Call
 from outlive.engine.namespaces import Namespace
 from outlive.engine.polling import poll_until
 from outlive.engine.runs import Run, Runs
+from outlive.engine.waiting import Waiters, wait_for
 from outlive.errors import InvalidArgument
-from outlive.limits import HISTORY_LONG_POLL, HISTORY_PAGE_BYTES, HISTORY_PAGE_EVENTS, SECOND
+from outlive.limits import HISTORY_LONG_POLL, HISTORY_PAGE_BYTES, HISTORY_PAGE_EVENTS
 from outlive.store.port import Storage
 
 CLOSE_ONLY = HistoryEventFilterType.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT
@@ -117,29 +117,10 @@ class Histories:
             run, call, lambda: run.state.info.next_event_id > event_id or not run.state.open, run.waiters
         )
 
-    async def _until(
-        self, run: Run, call: Call, condition: Callable[[], bool], waiters: dict[asyncio.Future[None], None]
-    ) -> bool:
+    async def _until(self, run: Run, call: Call, condition: Callable[[], bool], waiters: Waiters) -> bool:
         """Wait among the run's `waiters` until the condition holds; False when the time is over."""
-        await self._runs.committed(run)
-        if condition():
-            return True
-        seconds = (poll_until(call.deadline, self._clock.now(), HISTORY_LONG_POLL) - self._clock.now()) / SECOND
-        loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[None] | None = None
-        try:
-            async with asyncio.timeout(max(0.0, seconds)):
-                while not condition():
-                    waiter = loop.create_future()
-                    waiters[waiter] = None
-                    await waiter
-                    await self._runs.committed(run)
-        except TimeoutError:
-            return False
-        finally:
-            if waiter is not None:
-                waiters.pop(waiter, None)
-        return True
+        until = poll_until(call.deadline, self._clock.now(), HISTORY_LONG_POLL)
+        return await wait_for(self._runs, self._clock, run, condition, waiters, until)
 
     async def _close_event(
         self, namespace: Namespace, run: Run, request: GetWorkflowExecutionHistoryRequest, call: Call

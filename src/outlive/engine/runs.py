@@ -241,6 +241,10 @@ class Runs:
             routes=self.routes,
         )
 
+    def now(self, run: Run) -> int:
+        """What the run takes for the time."""
+        return self._clock.now() + run.state.info.skipped
+
     def _next_key(self) -> int:
         self._last_key += 1
         return self._last_key
@@ -252,7 +256,7 @@ class Runs:
         """
         t = Transition(
             run.state,
-            self._clock.now(),
+            self.now(run),
             self.context(run.state.start.namespace_id),
             lambda event_id: self.read_event(run, event_id),
         )

@@ -17,7 +17,7 @@ from temporalio.api.workflowservice.v1 import (
 )
 
 from outlive.clock import Clock
-from outlive.core import close, requests, starting, workflow_task
+from outlive.core import close, requests, starting, time_skipping, workflow_task
 from outlive.core.proto import json_payload, ns_of
 from outlive.core.runs import Origin, open_run
 from outlive.core.starting import Admission
@@ -139,7 +139,7 @@ class Starts:
             requests.signal(t, replace(signal, ends_start_delay=False))
         if eager:
             workflow_task.start(t, request_id=request.request_id, identity=request.identity)
-        t.finish()
+        time_skipping.finish(t)
         return self._runs.open(t)
 
     # -- attaching to a running workflow

@@ -22,6 +22,10 @@ def rpcs(engine: Engine) -> Rpcs:
         "QueryWorkflow": (v.executions.query, engine.queries.query_workflow),
         "UpdateWorkflowExecution": (v.executions.update, engine.updates.update_workflow_execution),
         "PollWorkflowExecutionUpdate": (v.executions.poll_update, engine.updates.poll_workflow_execution_update),
+        "PollWorkflowExecutionTimeSkipping": (
+            v.time_skipping.poll,
+            engine.fast_forwards.poll_workflow_execution_time_skipping,
+        ),
         "ExecuteMultiOperation": (
             v.multi_operations.execute,
             engine.multi_operations.execute_multi_operation,

@@ -12,6 +12,7 @@ from outlive.api.validation import (
     starts,
     task_queues,
     tasks,
+    time_skipping,
     versioning,
 )
 from outlive.api.validation.common import Scope, nothing
@@ -27,5 +28,6 @@ __all__ = [
     "starts",
     "task_queues",
     "tasks",
+    "time_skipping",
     "versioning",
 ]

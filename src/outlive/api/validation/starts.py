@@ -20,6 +20,7 @@ from outlive.api.validation.common import (
     duration_problem,
     length,
 )
+from outlive.api.validation.time_skipping import check_config
 from outlive.api.validation.versioning import check_override
 from outlive.engine import checks
 from outlive.errors import FailedPrecondition, InvalidArgument, Unimplemented
@@ -62,6 +63,8 @@ def start(request: Any, scope: Scope) -> None:
     check_links(request.links)
     _check_sizes(request, scope)
     _check_override(request)
+    if request.HasField("time_skipping_config"):
+        check_config(request.time_skipping_config, scope)
     _fill_in(request, scope)
 
 
@@ -93,6 +96,8 @@ def signal_with_start(request: Any, scope: Scope) -> None:
     _check_sizes(request, scope)
     check_payloads(request.signal_input, scope)
     _check_override(request)
+    if request.HasField("time_skipping_config"):
+        check_config(request.time_skipping_config, scope)
     _fill_in(request, scope)
 
 

@@ -17,7 +17,7 @@ from temporalio.api.history.v1 import (
     StartChildWorkflowExecutionInitiatedEventAttributes,
 )
 
-from outlive.core import search_attributes
+from outlive.core import search_attributes, time_skipping
 from outlive.core.commands.base import (
     BadCommand,
     Cause,
@@ -184,6 +184,11 @@ def _child_event(
         event.search_attributes.CopyFrom(checked_attributes(task, command.search_attributes))
     if command.HasField("priority"):
         event.priority.CopyFrom(command.priority)
+    config, skipped = time_skipping.for_child(task.t.state)
+    if config is not None:
+        event.time_skipping_config.CopyFrom(config)
+    if skipped is not None:
+        event.time_skipping_state_propagation.CopyFrom(skipped)
     return event
 
 
