@@ -47,6 +47,27 @@ POLL_DEADLINE_MIN: Final = 2 * SECOND  # a task poll with less time than this is
 POLLER_SEEN: Final = 5 * MINUTE  # a poller is listed for this long after its last poll
 STICKY_POLLER_GONE: Final = 10 * SECOND  # a sticky queue unpolled for so long takes no more tasks
 QUERY_POLLER_GONE: Final = 20 * SECOND  # a query with no poller seen for so long fails at once
+POLLERS_LISTED_MAX: Final = 1_000  # of one queue, kept for descriptions: the latest ones
+SHUT_DOWN_REMEMBERED: Final = 30 * SECOND  # a poll of a worker that shut down so lately is answered at once
+SHUT_DOWN_REMEMBERED_MAX: Final = 10_000  # of those workers
+SCALE_DOWN_WAIT: Final = 1 * SECOND  # a poll that waited so long for a task was one too many
+SCALE_UP_BACKLOG_AGE: Final = 200 * MS  # tasks that wait longer want another poller
+SCALE_UP_ADD_RATIO: Final = 1.2  # tasks that come so much faster than they go want one too
+SCALE_DECISIONS_PER_POLLER: Final = 10.0  # a second, so that pollers do not pile up
+
+# Task queues --------------------------------------------------------------------------------------
+QUEUE_RATE_MAX: Final = 4_000.0  # tasks a second, as told: Temporal's four partitions; no process here reaches it
+QUEUES_SWEPT_EVERY: Final = 1_024  # new queues; then those that workers have left are forgotten
+RANKS_CACHED: Final = 4_096  # decoded priorities: few are in use at a time
+RATE_BUCKET: Final = 5 * SECOND  # rates of a queue are counted in steps of this ...
+RATE_BUCKETS: Final = 7  # ... over six full ones and the one under way
+RATE_LIMITED_SHOWN: Final = 30 * SECOND  # rate_limiting_active is told for so long
+FAIRNESS_WEIGHT_MIN: Final = 0.001  # lighter keys count as this, so that none is starved
+FAIRNESS_WEIGHT_MAX: Final = 1_000.0  # heavier ones as this, so that none starves the others
+FAIRNESS_KEYS_PACED: Final = 2_000  # keys of one queue whose rate limit is kept; the least recent go first
+FAIRNESS_LANES_SPARE: Final = 1_024  # fairness keys remembered that have nothing waiting
+BUILD_IDS_REACHED_MAX: Final = 5  # of one question for their reachability
+FAIRNESS_OVERRIDES_MAX: Final = 1_000  # weights that one queue's settings may override
 
 # Workflow tasks -----------------------------------------------------------------------------------
 WORKFLOW_TASK_TIMEOUT_DEFAULT: Final = 10 * SECOND

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from temporalio.api.common.v1 import ActivityType, Payloads, Priority, RetryPolicy, WorkerVersionStamp
+from temporalio.api.common.v1 import ActivityType, Payloads, RetryPolicy, WorkerVersionStamp
 from temporalio.api.enums.v1 import EventType, RetryState, TimeoutType
 from temporalio.api.failure.v1 import Failure, TimeoutFailureInfo
 from temporalio.api.history.v1 import (
@@ -456,5 +456,9 @@ def activity_type(row: Activity) -> ActivityType:
     return ActivityType(name=row.activity_type)
 
 
-def priority(row: Activity) -> Priority | None:
-    return Priority.FromString(row.priority) if row.priority is not None else None
+def merged_priority(state: State, own: bytes | None) -> bytes | None:
+    """The activity's Priority, encoded: what its own leaves out is the workflow's.
+
+    Messages one after the other decode into their merger.
+    """
+    return (state.start.priority or b"") + (own or b"") or None

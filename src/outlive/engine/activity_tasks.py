@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from temporalio.api.common.v1 import Payloads, WorkflowExecution, WorkflowType
+from temporalio.api.common.v1 import Payloads, Priority, WorkflowExecution, WorkflowType
 from temporalio.api.failure.v1 import Failure
 from temporalio.api.workflowservice.v1 import (
     PollActivityTaskQueueRequest,
@@ -40,7 +40,7 @@ from outlive.engine.calls import Call
 from outlive.engine.dispatch import Dispatch
 from outlive.engine.matching import Matching, Offer, QueueName
 from outlive.engine.namespaces import Namespace
-from outlive.engine.polling import poll_until
+from outlive.engine.polling import poll_until, poller_of
 from outlive.engine.runs import Run, Runs
 from outlive.errors import InvalidArgument, NotFound
 
@@ -75,9 +75,12 @@ class ActivityTasks:
     ) -> PollActivityTaskQueueResponse:
         name = await self._dispatch.polled_queue(namespace.id, request)
         until = poll_until(call.deadline, self._clock.now())
-        offer = await self._matching.poll(name, request.identity, until, stands=lambda offer: self._stands(offer, name))
-        if offer is None:
+        taken = await self._matching.poll(
+            name, poller_of(request), until, stands=lambda offer: self._stands(offer, name)
+        )
+        if taken is None:
             return PollActivityTaskQueueResponse()
+        offer = taken.offer
         run = self._runs.get(offer.key)
         assert run is not None, "an offer that stands has a run"
         request_id = self._runs.new_id()
@@ -106,6 +109,7 @@ class ActivityTasks:
         row = run.state.activities.rows[event_id]
         scheduled = self._runs.read_event(run, event_id).activity_task_scheduled_event_attributes
         token = tokens.ActivityTaskToken(tokens.namespace_bytes(start.namespace_id), start.key, event_id, row.stamp)
+        priority = activities.merged_priority(run.state, row.priority)
         details = Payloads.FromString(row.heartbeat_details) if row.heartbeat_details is not None else None
         return PollActivityTaskQueueResponse(
             task_token=tokens.encode(token),
@@ -125,7 +129,7 @@ class ActivityTasks:
             start_to_close_timeout=duration(row.start_to_close),
             heartbeat_timeout=duration(row.heartbeat_timeout),
             retry_policy=activities.retry_policy(row),
-            priority=activities.priority(row),
+            priority=Priority.FromString(priority) if priority is not None else None,
         )
 
     # -- who answers

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import TaskQueueStats
 from temporalio.api.workflowservice.v1 import (
     CreateWorkerDeploymentRequest,
     CreateWorkerDeploymentResponse,
@@ -36,12 +35,12 @@ from temporalio.api.workflowservice.v1 import (
 from outlive.core.deployments import changes, views
 from outlive.core.deployments.changes import Change
 from outlive.core.deployments.state import CREATED, Deployment, Queue, Version
-from outlive.core.proto import duration
 from outlive.core.version_names import VersionName, dotted, named, required, routed
 from outlive.engine.calls import Call
 from outlive.engine.deployments import Deployments
 from outlive.engine.matching import Matching, QueueName
 from outlive.engine.namespaces import Namespace
+from outlive.engine.queue_stats import stats_message, total
 from outlive.errors import AlreadyExists, InvalidArgument, NotFound
 from outlive.limits import PAGE_SIZE_MAX
 
@@ -126,10 +125,10 @@ class DeploymentRequests:
     def _task_queue(self, namespace: Namespace, name: VersionName, queue: Queue, *, stats: bool) -> VersionTaskQueue:
         result = VersionTaskQueue(name=queue.name, type=TaskQueueType.ValueType(queue.kind))
         if stats:
-            count, age = self._matching.backlog(QueueName(namespace.id, queue.name, queue.activities, str(name)))
-            result.stats.CopyFrom(
-                TaskQueueStats(approximate_backlog_count=count, approximate_backlog_age=duration(age))
-            )
+            levels = self._matching.stats(QueueName(namespace.id, queue.name, queue.activities, str(name)))
+            result.stats.CopyFrom(stats_message(total(levels.values())))
+            for number, level in levels.items():
+                result.stats_by_priority_key[number].CopyFrom(stats_message(level))
         return result
 
     async def list_worker_deployments(

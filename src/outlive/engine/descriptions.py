@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from temporalio.api.common.v1 import Memo, SearchAttributes, WorkflowExecution, WorkflowType
+from temporalio.api.common.v1 import Memo, Priority, SearchAttributes, WorkflowExecution, WorkflowType
 from temporalio.api.enums.v1 import (
     EventType,
     ParentClosePolicy,
@@ -283,7 +283,7 @@ def _pending_activity(row: Activity) -> PendingActivityInfo:
         maximum_attempts=row.retry_attempts,
         last_worker_identity=row.identity,
         paused=bool(row.paused_at),
-        priority=activities.priority(row),
+        priority=Priority.FromString(row.priority) if row.priority is not None else None,
     )
     times: tuple[tuple[str, int], ...] = (
         ("scheduled_time", row.attempt_scheduled_time if row.state != ActivityState.BACKOFF else row.next_attempt_time),

@@ -24,7 +24,7 @@ from outlive.core.effects import DispatchActivity, DispatchWorkflowTask
 from outlive.core.queue_routing import Target
 from outlive.core.version_names import VersionName, of_worker
 from outlive.engine.deployments import Deployments
-from outlive.engine.matching import Matching, Offer, QueueName
+from outlive.engine.matching import Matching, Offer, QueueName, rank_of
 from outlive.engine.runs import Run, Runs
 from outlive.limits import REROUTED_AT_ONCE
 
@@ -53,12 +53,17 @@ class Dispatch:
         name = QueueName(run.state.start.namespace_id, effect.queue)
         if not (effect.sticky and self._sticks(run, name)):
             name = self.normal_queue(run)
-        offer = Offer(run.key, effect.scheduled_event_id, effect.attempt, None, self._clock.now())
-        self._matching.offer(name, offer)
+        since = min(run.state.info.task_scheduled_time, self._clock.now())
+        rank = rank_of(run.state.start.priority)
+        self._matching.offer(name, Offer(run.key, effect.scheduled_event_id, effect.attempt, None, since, rank))
 
     def offer_activity(self, run: Run, effect: DispatchActivity) -> None:
         """Offer an activity's attempt."""
-        offer = Offer(run.key, effect.scheduled_event_id, effect.stamp, None, self._clock.now())
+        row, since = run.state.activities.get(effect.scheduled_event_id), self._clock.now()
+        if row is not None:
+            since = min(row.attempt_scheduled_time, since)
+        rank = rank_of(activities.merged_priority(run.state, effect.priority))
+        offer = Offer(run.key, effect.scheduled_event_id, effect.stamp, None, since, rank)
         self._matching.offer(self._activity_queue(run, effect.queue), offer)
 
     def _sticks(self, run: Run, name: QueueName) -> bool:

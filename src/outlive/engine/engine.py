@@ -60,7 +60,7 @@ class Engine:
         self.histories = Histories(self.runs, storage, waits)
         self.fast_forwards = FastForwards(self.runs, waits)
         self.descriptions = Descriptions(self.runs, storage)
-        self.task_queues = TaskQueues(self.matching)
+        self.task_queues = TaskQueues(self.matching, storage, writer, clock)
         self._timers = Timers(storage, clock, self.runs, self._due)
         self._storage = storage
         self.runs.on_effect = self._effect
@@ -76,6 +76,7 @@ class Engine:
         """Take up what the store holds: owed effects, and wake-ups."""
         recovery = self._storage.recovery()
         self.runs.begin(recovery.last_key)
+        self.task_queues.begin()
         self.effects.recover(recovery.pending)
         self._timers.begin()
         self.deployments.begin()

@@ -42,7 +42,7 @@ from outlive.engine import tokens
 from outlive.engine.calls import Call
 from outlive.engine.deployments import Deployments
 from outlive.engine.dispatch import Dispatch
-from outlive.engine.matching import Matching, Offer
+from outlive.engine.matching import Matching, Offer, rank_of
 from outlive.engine.namespaces import Namespace
 from outlive.engine.runs import Run, Runs
 from outlive.errors import (
@@ -165,7 +165,7 @@ class Queries:
             name = self._dispatch.normal_queue(run)
             if must_have_poller and not self._matching.polled_lately(name, QUERY_POLLER_GONE):
                 raise self._no_poller(run)
-        self._matching.offer(name, Offer(run.key, 0, 0, query, self._clock.now()))
+        self._matching.offer(name, Offer(run.key, 0, 0, query, self._clock.now(), rank_of(run.state.start.priority)))
 
     def _no_poller(self, run: Run) -> FailedPrecondition:
         version = self._dispatch.task_target(run).version

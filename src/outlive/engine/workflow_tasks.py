@@ -34,7 +34,7 @@ from outlive.engine.calls import Call
 from outlive.engine.dispatch import Dispatch
 from outlive.engine.matching import Matching, Offer, QueueName
 from outlive.engine.namespaces import Namespace
-from outlive.engine.polling import poll_until
+from outlive.engine.polling import poll_until, poller_of
 from outlive.engine.queries import Queries, Query
 from outlive.engine.runs import Run, Runs
 from outlive.engine.updates import Updates
@@ -76,11 +76,12 @@ class WorkflowTasks:
         name = await self._dispatch.polled_queue(namespace.id, request)
         sticky = request.task_queue.kind == TaskQueueKind.TASK_QUEUE_KIND_STICKY
         until = poll_until(call.deadline, self._clock.now())
-        offer = await self._matching.poll(
-            name, request.identity, until, stands=lambda offer: self._stands(offer, name, sticky=sticky)
+        taken = await self._matching.poll(
+            name, poller_of(request), until, stands=lambda offer: self._stands(offer, name, sticky=sticky)
         )
-        if offer is None:
+        if taken is None:
             return PollWorkflowTaskQueueResponse()
+        offer = taken.offer
         run = self._runs.get(offer.key)
         assert run is not None, "an offer that stands has a run"
         if isinstance(offer.query, Query):

@@ -11,4 +11,6 @@ def rpcs(engine: Engine) -> Rpcs:
     queues = engine.task_queues
     return {
         "DescribeTaskQueue": (v.task_queues.describe, queues.describe_task_queue),
+        "ListTaskQueuePartitions": (v.task_queues.partitions, queues.list_task_queue_partitions),
+        "UpdateTaskQueueConfig": (v.task_queues.configure, queues.update_task_queue_config),
     }

@@ -17,7 +17,7 @@ from outlive.errors import InvalidArgument, NamespaceNotFound
 from outlive.limits import ID_LENGTH_MAX, LINK_SIZE_MAX, LINKS_MAX
 
 UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_RESERVED_QUEUE = "/_sys/"
+RESERVED_QUEUE = "/_sys/"
 _INTERNAL_QUEUE = "temporal-sys-per-ns-tq"
 
 
@@ -82,7 +82,7 @@ def check_queue(queue: TaskQueue, present: bool) -> None:
     """A task queue that clients and workers may use."""
     check_queue_name(queue, present)
     if queue.kind != TaskQueueKind.TASK_QUEUE_KIND_STICKY:
-        if queue.name.startswith(_RESERVED_QUEUE):
+        if queue.name.startswith(RESERVED_QUEUE):
             raise InvalidArgument("task queue name cannot start with reserved prefix /_sys/")
         if queue.name == _INTERNAL_QUEUE:
             raise InvalidArgument(f"cannot use internal per-namespace task queue:{queue.name}")

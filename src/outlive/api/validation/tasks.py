@@ -5,6 +5,7 @@ That an answer carries a token is checked before its namespace is looked up, so 
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from temporalio.api.enums.v1 import TaskQueueKind
@@ -27,6 +28,12 @@ def poll(request: Any, scope: Scope) -> None:
         check_options(request.deployment_options)
     if scope.call.deadline and scope.call.deadline - scope.now < POLL_DEADLINE_MIN:
         raise FailedPrecondition("Context timeout is too short.")
+
+
+def poll_activity(request: Any, scope: Scope) -> None:
+    poll(request, scope)
+    if math.isnan(request.task_queue_metadata.max_tasks_per_second.value):
+        raise InvalidArgument("TaskQueueMetadata.MaxTasksPerSecond must be a number.")
 
 
 def answered(request: Any, scope: Scope) -> None:
