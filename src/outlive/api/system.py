@@ -28,6 +28,7 @@ CAPABILITIES = GetSystemInfoResponse.Capabilities(
     eager_workflow_start=True,
     sdk_metadata=True,
     count_group_by_execution_status=True,
+    build_id_based_versioning=True,
 )
 """Only what is true: SDKs change what they send by these."""
 

@@ -143,8 +143,9 @@ def start(
     request_id: str,
     identity: str,
     version: VersionName | None = None,
+    build: bytes | None = None,
 ) -> Activity:
-    """A worker has the attempt. Writes no event."""
+    """A worker has the attempt. `build`: its WorkerVersionStamp, if it said one. Writes no event."""
     row = replace(
         t.state.activities.rows[scheduled_event_id],
         state=ActivityState.STARTED,
@@ -152,6 +153,7 @@ def start(
         request_id=request_id,
         identity=identity,
         worker_version=version.message().SerializeToString() if version is not None else None,
+        build=build,
     )
     put(t, row)
     return row
@@ -425,6 +427,7 @@ def _write_started(t: Transition, row: Activity) -> None:
             request_id=row.request_id,
             attempt=row.attempt,
             last_failure=Failure.FromString(row.last_failure) if row.last_failure is not None else None,
+            worker_version=WorkerVersionStamp.FromString(row.build) if row.build is not None else None,
         ),
     )
     if row.started_time:

@@ -32,7 +32,7 @@ from outlive.core.proto import copy_fields, ns_of
 from outlive.core.state import TaskKind, TaskState
 from outlive.core.transition import Transition
 from outlive.core.updates import Known, Session
-from outlive.core.version_names import of_worker
+from outlive.core.version_names import of_worker, stamped
 from outlive.errors import InvalidArgument, NotFound, ServiceError
 from outlive.limits import WORKFLOW_TASK_HEARTBEAT_TOTAL
 
@@ -194,7 +194,8 @@ def _start_next(
 ) -> None:
     """Start the next task at once if the worker wants it with the answer."""
     if _goes_along(t, request) and t.state.info.task_state == TaskState.SCHEDULED:
-        workflow_task.start(t, request_id=new_request_id, identity=request.identity)
+        build = stamped(request.worker_version_stamp)
+        workflow_task.start(t, request_id=new_request_id, identity=request.identity, build=build)
         outcome.new_task = True
 
 

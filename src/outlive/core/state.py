@@ -135,6 +135,7 @@ class Info:
     task_sticky: bool = False  # it was scheduled to the sticky queue
     task_request_id: str = ""
     task_identity: str = ""
+    task_build: bytes | None = None  # WorkerVersionStamp of the worker that has it, if it said one
     task_suggest: int = 0  # bits of SuggestContinueAsNewReason, by value
     task_history_size: int = 0  # as told to the worker
     task_failures: int = 0  # in a row, for the reported-problems attribute
@@ -193,6 +194,7 @@ class Activity:
     priority: bytes | None = None  # Priority
     worker_version: bytes | None = None  # WorkerDeploymentVersion of the worker that started it last
     started_event_id: int = 0  # set when its Started event had to be written early
+    build: bytes | None = None  # WorkerVersionStamp of the worker that started it last, if it said one
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from temporalio.api.common.v1 import WorkerVersionStamp
 from temporalio.api.enums.v1 import EventType, SuggestContinueAsNewReason, TaskQueueKind
 from temporalio.api.history.v1 import (
     HistoryEvent,
@@ -45,6 +46,7 @@ def started_attributes(state: State) -> WorkflowTaskStartedEventAttributes:
     return WorkflowTaskStartedEventAttributes(
         scheduled_event_id=info.task_scheduled_event_id,
         identity=info.task_identity,
+        worker_version=WorkerVersionStamp.FromString(info.task_build) if info.task_build is not None else None,
         request_id=info.task_request_id,
         history_size_bytes=info.task_history_size,
         suggest_continue_as_new=bool(reasons),

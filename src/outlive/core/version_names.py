@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from temporalio.api.common.v1 import WorkerVersionCapabilities, WorkerVersionStamp
 from temporalio.api.deployment.v1 import WorkerDeploymentOptions, WorkerDeploymentVersion
 from temporalio.api.enums.v1 import WorkerVersioningMode
 
@@ -30,6 +31,14 @@ class VersionName(NamedTuple):
 
     def message(self) -> WorkerDeploymentVersion:
         return WorkerDeploymentVersion(deployment_name=self.deployment, build_id=self.build_id)
+
+
+def stamped(worker: WorkerVersionStamp | WorkerVersionCapabilities) -> bytes | None:
+    """The build that a worker says it is of, as an encoded WorkerVersionStamp; None if it says none."""
+    if not worker.build_id:
+        return None
+    stamp = WorkerVersionStamp(build_id=worker.build_id, use_versioning=worker.use_versioning)
+    return stamp.SerializeToString()
 
 
 def named(version: WorkerDeploymentVersion) -> VersionName | None:

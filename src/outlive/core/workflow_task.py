@@ -116,8 +116,14 @@ def startable(state: State, scheduled_event_id: int, attempt: int) -> bool:
     )
 
 
-def start(t: Transition, *, request_id: str, identity: str, version: Target | None = None) -> None:
-    """A worker has the task. `version`: of that worker; None for one that is given it without its queue."""
+def start(
+    t: Transition, *, request_id: str, identity: str, version: Target | None = None, build: bytes | None = None
+) -> None:
+    """A worker has the task.
+
+    `version`: of that worker; None for one that is given it without its queue. `build`: its
+    WorkerVersionStamp, if it said one.
+    """
     info = t.state.info
     assert info.task_state == TaskState.SCHEDULED, "no workflow task to start"
     if info.task_kind != TaskKind.NORMAL and info.task_scheduled_event_id != info.next_event_id:
@@ -130,6 +136,7 @@ def start(t: Transition, *, request_id: str, identity: str, version: Target | No
     info.task_started_time = t.now
     info.task_request_id = request_id
     info.task_identity = identity
+    info.task_build = build
     info.task_suggest = suggestion(t)
     info.task_history_size = info.history_size
     if version is not None:

@@ -34,7 +34,7 @@ from outlive.core.activities import Answer
 from outlive.core.proto import duration, timestamp
 from outlive.core.state import Activity
 from outlive.core.transition import Transition
-from outlive.core.version_names import of_worker
+from outlive.core.version_names import of_worker, stamped
 from outlive.engine import tokens
 from outlive.engine.calls import Call
 from outlive.engine.dispatch import Dispatch
@@ -84,11 +84,11 @@ class ActivityTasks:
         run = self._runs.get(offer.key)
         assert run is not None, "an offer that stands has a run"
         request_id = self._runs.new_id()
-        version = of_worker(request.deployment_options)
+        version, build = of_worker(request.deployment_options), stamped(request.worker_version_capabilities)
         self._runs.decide(
             run,
             lambda t: activities.start(
-                t, offer.event_id, request_id=request_id, identity=request.identity, version=version
+                t, offer.event_id, request_id=request_id, identity=request.identity, version=version, build=build
             ),
         )
         await self._runs.committed(run)

@@ -27,7 +27,7 @@ from outlive.core.proto import timestamp
 from outlive.core.queue_routing import Target
 from outlive.core.state import State, TaskKind, TaskState
 from outlive.core.transition import Transition
-from outlive.core.version_names import of_worker
+from outlive.core.version_names import of_worker, stamped
 from outlive.engine import tokens, wire
 from outlive.engine.activity_tasks import ActivityTasks
 from outlive.engine.calls import Call
@@ -88,7 +88,7 @@ class WorkflowTasks:
             return self._query_answer(run, offer.query, sticky)
         request_id = self._runs.new_id()
         version = Target(of_worker(request.deployment_options), self._dispatch.task_target(run).revision)
-        self._start(run, request_id, request.identity, version)
+        self._start(run, request_id, request.identity, version, stamped(request.worker_version_capabilities))
         await self._runs.committed(run)
         if run.state.info.task_request_id != request_id:
             return PollWorkflowTaskQueueResponse()  # it was terminated or timed out meanwhile
@@ -104,11 +104,11 @@ class WorkflowTasks:
             waits = workflow_task.startable(run.state, offer.event_id, offer.stamp)
         return waits and self._dispatch.task_fits(run, offer, name, sticky=sticky)
 
-    def _start(self, run: Run, request_id: str, identity: str, version: Target) -> None:
+    def _start(self, run: Run, request_id: str, identity: str, version: Target, build: bytes | None) -> None:
         speculative = run.state.info.task_kind == TaskKind.SPECULATIVE
         self._runs.decide(
             run,
-            lambda t: workflow_task.start(t, request_id=request_id, identity=identity, version=version),
+            lambda t: workflow_task.start(t, request_id=request_id, identity=identity, version=version, build=build),
             durable=not speculative,
         )
 
@@ -228,6 +228,7 @@ class WorkflowTasks:
                 request_id=t.context.new_id(),
                 identity=request.identity,
                 version=of_worker(request.deployment_options),
+                build=stamped(request.worker_version_stamp),
             )
         return outcome
 

@@ -172,6 +172,7 @@ def _child_event(
         workflow_id_reuse_policy=command.workflow_id_reuse_policy
         or WorkflowIdReusePolicy.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
         cron_schedule=command.cron_schedule,
+        inherit_build_id=command.inherit_build_id,
     )
     if command.HasField("workflow_execution_timeout"):
         event.workflow_execution_timeout.CopyFrom(duration(execution_timeout))
