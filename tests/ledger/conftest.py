@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -35,25 +36,29 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         pytest.skip("no PostgreSQL here: install Debian's package `postgresql` to run these")
     pytest.importorskip("psycopg", reason="no psycopg here: pip install 'outlive[postgres]'")
     folder = tmp_path_factory.mktemp("postgres")
-    user = _user(folder)
+    prefix = _as_somebody(folder)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     data = folder / "data"
-    run = {"check": True, "capture_output": True, "timeout": 60, "user": user}
-    subprocess.run([binaries / "initdb", "-D", data, "-U", "outlive", "-A", "trust", "-N"], **run)  # type: ignore[call-overload]
+
+    def run(*command: str | Path) -> None:
+        subprocess.run([*prefix, *command], check=True, capture_output=True, timeout=60)
+
+    run(binaries / "initdb", "-D", data, "-U", "outlive", "-A", "trust", "-N")
     options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1"
-    subprocess.run([binaries / "pg_ctl", "-D", data, "-o", options, "-l", folder / "log", "-w", "start"], **run)  # type: ignore[call-overload]
+    run(binaries / "pg_ctl", "-D", data, "-o", options, "-l", folder / "log", "-w", "start")
+    server = int((data / "postmaster.pid").read_text().split()[0])
     try:
         yield f"postgresql://outlive@127.0.0.1:{port}"
     finally:
-        subprocess.run([binaries / "pg_ctl", "-D", data, "-m", "immediate", "stop"], **run)  # type: ignore[call-overload]
+        os.kill(server, signal.SIGQUIT)
 
 
-def _user(folder: Path) -> str | None:
-    """PostgreSQL refuses to run as root: then it runs as the user that Debian's package made."""
+def _as_somebody(folder: Path) -> list[str]:
+    """What goes before a command: PostgreSQL refuses root, so it runs as the user that Debian's package made."""
     if os.getuid() != 0:
-        return None
+        return []
     try:
         owner = pwd.getpwnam("postgres")
     except KeyError:
@@ -62,7 +67,7 @@ def _user(folder: Path) -> str | None:
     for parent in folder.parents:
         if parent.stat().st_uid == os.getuid() and parent != Path("/"):
             parent.chmod(parent.stat().st_mode | 0o011)
-    return "postgres"
+    return ["runuser", "-u", "postgres", "--"]
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -211,7 +211,7 @@ class HttpLedger:
             for chunk in found.chunks:
                 yield chunk
             offset = found.next
-            if found.closed and not found.chunks:
+            if found.closed:
                 return
 
     # -- approvals

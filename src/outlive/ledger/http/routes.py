@@ -3,6 +3,7 @@
     POST /v1/{operation}            every operation of the interface, its parameters and its result as JSON
     GET  /v1/streams/{name}         a stream as server-sent events, from ?offset= or Last-Event-ID on
     GET  /v1/attempts.csv           the book, filtered by the query; .parquet with the extra `parquet`
+    GET, POST /v1/decisions/{token} the page behind a signed link, and the decision
     GET  /healthz                   whether the ledger is there
 
 With a secret every request but /healthz and signed links carries `Authorization: Bearer SECRET`.
@@ -14,14 +15,18 @@ import hmac
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from outlive.errors import StorageFailed
+from outlive.ledger.approvals import LINKS_AT
 from outlive.ledger.errors import BadRequest, LedgerError, NotFound, Unauthorized
+from outlive.ledger.http import pages
 from outlive.ledger.http.message import Request, Response
 from outlive.ledger.operations import NAMES, VERSION, operation
 from outlive.ledger.service import Service
 
+_STREAMS_AT = f"/{VERSION}/streams/"
 log = logging.getLogger(__name__)
 Page = Callable[[Request], Awaitable[Response]]
 
@@ -32,10 +37,12 @@ class Routes:
     def __init__(self, service: Service, secret: str = "") -> None:
         self._service = service
         self._secret = secret
-        self._operations = {
-            f"/{VERSION}/{name}": (name, getattr(service, name)) for name in NAMES if hasattr(service, name)
+        self._operations = {f"/{VERSION}/{name}": (name, getattr(service, name)) for name in NAMES}
+        self._pages: dict[str, Page] = {
+            "/healthz": self._health,
+            f"/{VERSION}/attempts.csv": partial(pages.attempts_csv, service),
+            f"/{VERSION}/attempts.parquet": partial(pages.attempts_parquet, service),
         }
-        self._pages: dict[str, Page] = {"/healthz": self._health}
 
     async def answer(self, request: Request) -> Response:
         """The response to any request; never raises."""
@@ -54,7 +61,7 @@ class Routes:
             return refusal(LedgerError("internal error: the ledger's log has more."))
 
     def _let_in(self, request: Request) -> None:
-        if not self._secret or request.path == "/healthz":
+        if not self._secret or request.path == "/healthz" or request.path.startswith(LINKS_AT):
             return
         given = request.headers.get("authorization", "")
         if not hmac.compare_digest(given.encode(), f"Bearer {self._secret}".encode()):
@@ -72,6 +79,10 @@ class Routes:
         return json_response({"result": described.pack_result(result)})
 
     async def _page(self, request: Request) -> Response:
+        if request.path.startswith(LINKS_AT):
+            return await pages.decision(self._service, request)
+        if request.path.startswith(_STREAMS_AT) and request.method == "GET":
+            return await pages.stream(self._service, request, request.path.removeprefix(_STREAMS_AT))
         page = self._pages.get(request.path)
         if page is None:
             raise NotFound(f"the ledger has nothing at {request.path}.")
