@@ -55,6 +55,11 @@ SCALE_UP_BACKLOG_AGE: Final = 200 * MS  # tasks that wait longer want another po
 SCALE_UP_ADD_RATIO: Final = 1.2  # tasks that come so much faster than they go want one too
 SCALE_DECISIONS_PER_POLLER: Final = 10.0  # a second, so that pollers do not pile up
 
+# Workers ------------------------------------------------------------------------------------------
+WORKER_FORGOTTEN: Final = 5 * MINUTE  # without a heartbeat; workers send one or two a minute
+WORKERS_MAX: Final = 10_000  # known of one namespace, a kilobyte or two each; the longest unheard of go first
+WORKER_HEARTBEAT_MAX: Final = 16 * KIB  # of one heartbeat; those of SDKs have one kilobyte
+
 # Task queues --------------------------------------------------------------------------------------
 QUEUE_RATE_MAX: Final = 4_000.0  # tasks a second, as told: Temporal's four partitions; no process here reaches it
 QUEUES_SWEPT_EVERY: Final = 1_024  # new queues; then those that workers have left are forgotten

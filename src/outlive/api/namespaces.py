@@ -24,7 +24,14 @@ from outlive.engine.calls import Call
 from outlive.engine.namespaces import Namespace, Namespaces
 from outlive.limits import PAGE_SIZE_MAX
 
-CAPABILITIES = NamespaceInfo.Capabilities(eager_workflow_start=True, sync_update=True, async_update=True)
+CAPABILITIES = NamespaceInfo.Capabilities(
+    eager_workflow_start=True,
+    sync_update=True,
+    async_update=True,
+    worker_heartbeats=True,
+    worker_poll_complete_on_shutdown=True,
+    poller_autoscaling=True,
+)
 """Only what is true: SDKs and tools change what they do by these."""
 
 _DISABLED = ArchivalState.ARCHIVAL_STATE_DISABLED

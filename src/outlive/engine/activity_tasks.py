@@ -95,7 +95,10 @@ class ActivityTasks:
         row = run.state.activities.get(offer.event_id)
         if row is None or row.request_id != request_id:
             return PollActivityTaskQueueResponse()  # it ended meanwhile
-        return self.answer(run, offer.event_id)
+        answer = self.answer(run, offer.event_id)
+        if taken.scale:
+            answer.poller_scaling_decision.poll_request_delta_suggestion = taken.scale
+        return answer
 
     def _stands(self, offer: Offer, name: QueueName) -> bool:
         run = self._runs.get(offer.key)

@@ -26,6 +26,7 @@ from outlive.engine.task_queues import TaskQueues
 from outlive.engine.time_skipping import TimeSkipping
 from outlive.engine.timers import Timers
 from outlive.engine.updates import Updates
+from outlive.engine.workers import Workers
 from outlive.engine.workflow_tasks import WorkflowTasks
 from outlive.store.port import Storage, Writer
 
@@ -54,6 +55,8 @@ class Engine:
         self.workflow_tasks = WorkflowTasks(
             self.runs, self.matching, waits, self.queries, self.updates, self.activity_tasks, self.dispatch
         )
+        self.matching.on_orphans = self.workflow_tasks.move_to_normal
+        self.workers = Workers(self.matching, waits)
         self.starts = Starts(self.runs, clock, self.workflow_tasks, self.deployments)
         self.multi_operations = MultiOperations(self.runs, self.starts, self.updates)
         self.lifecycle = Lifecycle(self.runs)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from temporalio.api.enums.v1 import TaskQueueKind
-from temporalio.api.workflowservice.v1 import PollActivityTaskQueueRequest, PollWorkflowTaskQueueRequest
+from temporalio.api.workflowservice.v1 import (
+    PollActivityTaskQueueRequest,
+    PollWorkflowTaskQueueRequest,
+    PollWorkflowTaskQueueResponse,
+)
 
-from outlive.engine.matching import Poller
+from outlive.engine.matching import Poller, Taken
 from outlive.limits import LONG_POLL, POLL_ANSWER_MARGIN
 
 
@@ -30,3 +34,13 @@ def poller_of(request: PollWorkflowTaskQueueRequest | PollActivityTaskQueueReque
         capabilities=request.worker_version_capabilities if versioned else None,
         deployment=request.deployment_options if request.HasField("deployment_options") else None,
     )
+
+
+def hints(taken: Taken) -> bytes:
+    """What the answer to a workflow task's poll tells of the queue, encoded: fields to go behind the others."""
+    if not (taken.scale or taken.backlog):
+        return b""
+    told = PollWorkflowTaskQueueResponse(backlog_count_hint=taken.backlog)
+    if taken.scale:
+        told.poller_scaling_decision.poll_request_delta_suggestion = taken.scale
+    return told.SerializeToString()

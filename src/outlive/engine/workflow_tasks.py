@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from temporalio.api.common.v1 import WorkflowExecution, WorkflowType
 from temporalio.api.enums.v1 import TaskQueueKind, WorkflowTaskFailedCause
@@ -16,8 +16,6 @@ from temporalio.api.workflowservice.v1 import (
     RespondWorkflowTaskCompletedResponse,
     RespondWorkflowTaskFailedRequest,
     RespondWorkflowTaskFailedResponse,
-    ShutdownWorkerRequest,
-    ShutdownWorkerResponse,
 )
 
 from outlive.clock import Clock
@@ -34,7 +32,7 @@ from outlive.engine.calls import Call
 from outlive.engine.dispatch import Dispatch
 from outlive.engine.matching import Matching, Offer, QueueName
 from outlive.engine.namespaces import Namespace
-from outlive.engine.polling import poll_until, poller_of
+from outlive.engine.polling import hints, poll_until, poller_of
 from outlive.engine.queries import Queries, Query
 from outlive.engine.runs import Run, Runs
 from outlive.engine.updates import Updates
@@ -92,7 +90,7 @@ class WorkflowTasks:
         await self._runs.committed(run)
         if run.state.info.task_request_id != request_id:
             return PollWorkflowTaskQueueResponse()  # it was terminated or timed out meanwhile
-        return self.answer(run, cached=sticky)
+        return self.answer(run, cached=sticky) + hints(taken)
 
     def _stands(self, offer: Offer, name: QueueName, *, sticky: bool) -> bool:
         run = self._runs.get(offer.key)
@@ -254,16 +252,8 @@ class WorkflowTasks:
         await self._runs.committed(run)
         return ResetStickyTaskQueueResponse()
 
-    async def shutdown_worker(
-        self, namespace: Namespace, request: ShutdownWorkerRequest, call: Call
-    ) -> ShutdownWorkerResponse:
-        """Send what waits for the worker's sticky queue to the normal queues at once."""
-        if request.sticky_task_queue:
-            name = QueueName(namespace.id, request.sticky_task_queue)
-            self._move_to_normal(self._matching.abandon(name))
-        return ShutdownWorkerResponse()
-
-    def _move_to_normal(self, offers: Sequence[Offer]) -> None:
+    def move_to_normal(self, offers: Iterable[Offer]) -> None:
+        """Offer to others what waited for one worker's sticky queue."""
         for offer in offers:
             run = self._runs.get(offer.key)
             if run is not None:

@@ -15,7 +15,6 @@ def rpcs(engine: Engine) -> Rpcs:
         "RespondWorkflowTaskFailed": (v.tasks.answered, tasks.respond_workflow_task_failed),
         "RespondQueryTaskCompleted": (v.nothing, engine.queries.respond_query_task_completed),
         "ResetStickyTaskQueue": (v.executions.describe, tasks.reset_sticky_task_queue),
-        "ShutdownWorker": (v.nothing, tasks.shutdown_worker),
         "PollActivityTaskQueue": (v.tasks.poll_activity, acts.poll_activity_task_queue),
         "RecordActivityTaskHeartbeat": (v.nothing, acts.record_activity_task_heartbeat),
         "RecordActivityTaskHeartbeatById": (v.tasks.by_id, acts.record_activity_task_heartbeat_by_id),

@@ -14,6 +14,7 @@ from outlive.api.validation import (
     tasks,
     time_skipping,
     versioning,
+    workers,
 )
 from outlive.api.validation.common import Scope, nothing
 
@@ -30,4 +31,5 @@ __all__ = [
     "tasks",
     "time_skipping",
     "versioning",
+    "workers",
 ]

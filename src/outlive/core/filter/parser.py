@@ -34,10 +34,10 @@ def parse_filter(text: str, types: AttributeTypes, scope: Scope = WORKFLOWS) -> 
     """
     if not text.strip():
         return ParsedFilter(division=scope.division)
-    return _Parser(tokenize(text), Conditions(types, scope)).filter()
+    return Parser(tokenize(text), Conditions(types, scope)).filter()
 
 
-class _Parser:
+class Parser:
     """Recursive descent over the tokens of one filter."""
 
     def __init__(self, tokens: list[Token], conditions: Conditions) -> None:

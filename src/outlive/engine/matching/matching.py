@@ -48,6 +48,7 @@ class Taken:
 
     offer: Offer
     scale: int = 0
+    backlog: int = 0  # offers that still wait
 
 
 class Matching:
@@ -137,7 +138,7 @@ class Matching:
                     continue
             if offer.query is None:
                 queue.count_dispatched(offer, now)
-            return Taken(offer, _scale(queue, now - began, now))
+            return Taken(offer, _scale(queue, now - began, now), len(queue.backlog))
         return None
 
     async def _wait(self, queue: TaskQueue, waiting: Waiting, until: int) -> Offer | None:
