@@ -25,7 +25,7 @@ class ServerConfig:
     ui_port: int | None = None  # None: no web pages
     ui_ip: str = "127.0.0.1"
     ui_public_path: str = ""
-    http_port: int | None = None
+    http_port: int | None = None  # None: no HTTP API; 0 picks a free one
     database: Path | None = None  # None: in memory
     namespaces: tuple[str, ...] = ()  # besides "default"
     search_attributes: Mapping[str, str] = field(default_factory=dict)  # name -> type name

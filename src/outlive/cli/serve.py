@@ -6,10 +6,14 @@ import asyncio
 import os
 import signal
 import sys
+from typing import TYPE_CHECKING
 
 from outlive.cli.logs import set_up
 from outlive.config import ServerConfig
 from outlive.errors import StartupError
+
+if TYPE_CHECKING:
+    from outlive.server import Server
 
 BAD_USE = 2  # exit status for what the person at the terminal can mend
 FAILED = 1  # the server had to stop itself
@@ -38,7 +42,7 @@ async def _serve(config: ServerConfig) -> int:
         except NotImplementedError:  # Windows: Ctrl-C ends the process, the file is safe all the same
             break
     await server.start()
-    _announce(config, server.port, server.ui_port)
+    _announce(config, server)
     stop = asyncio.ensure_future(stopping.wait())
     failed = asyncio.ensure_future(server.wait_failed())
     await asyncio.wait({stop, failed}, return_when=asyncio.FIRST_COMPLETED)
@@ -52,14 +56,18 @@ async def _serve(config: ServerConfig) -> int:
     return status
 
 
-def _announce(config: ServerConfig, port: int, ui_port: int | None) -> None:
+def _announce(config: ServerConfig, server: Server) -> None:
     """Say where everything is; on a terminal also what to do next."""
     data = str(config.database) if config.database is not None else "in memory: it is gone when the server stops"
-    lines = [f"Server: {config.ip}:{port}"]
-    if ui_port is not None:
-        lines.append(f"UI:     http://{config.ui_ip}:{ui_port}{config.ui_public_path}")
+    lines = [f"Server: {config.ip}:{server.port}"]
+    if server.ui_port is not None:
+        lines.append(f"UI:     http://{config.ui_ip}:{server.ui_port}{config.ui_public_path}")
+    if server.http_port is not None:
+        lines.append(f"HTTP:   http://{config.ip}:{server.http_port}/api/v1")
     lines.append(f"Data:   {data}")
     if sys.stdout.isatty():
         lines.append("")
-        lines.append(f"Next: run a worker with any Temporal SDK against {config.ip}:{port}. Ctrl-C stops the server.")
+        lines.append(
+            f"Next: run a worker with any Temporal SDK against {config.ip}:{server.port}. Ctrl-C stops the server."
+        )
     print("\n".join(lines), flush=True)

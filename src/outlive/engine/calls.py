@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+HTTP_CLIENT: Final = "temporal-server-http"  # who calls over HTTP and does not say who it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,4 +19,4 @@ class Call:
     @property
     def from_sdk(self) -> bool:
         """Whether a worker library calls: only those are shown events that are not written yet."""
-        return self.client_name not in ("temporal-cli", "temporal-ui")
+        return self.client_name not in ("temporal-cli", "temporal-ui", HTTP_CLIENT)

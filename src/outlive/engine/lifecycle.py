@@ -84,7 +84,7 @@ class Lifecycle:
                 t,
                 reason=request.reason or "terminated by user via frontend",
                 details=details,
-                identity=request.identity,
+                identity=request.identity or t.context.identity,
                 links=tuple(request.links),
             ),
         )
