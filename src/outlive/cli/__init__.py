@@ -5,13 +5,14 @@ from __future__ import annotations
 import click
 
 from outlive import __version__
+from outlive.cli.lazy import LazyGroup
 from outlive.cli.server import server
 from outlive.cli.test_server import test_server
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-class _Commands(click.Group):
+class _Commands(LazyGroup):
     """The commands by name; a port alone starts a test server, which is how SDKs ask for one."""
 
     def resolve_command(
@@ -22,7 +23,14 @@ class _Commands(click.Group):
         return super().resolve_command(ctx, args)
 
 
-@click.group(cls=_Commands, context_settings=CONTEXT)
+@click.group(
+    cls=_Commands,
+    context_settings=CONTEXT,
+    lazy={
+        "workflow": ("outlive.cli.workflow:workflow", "Start, watch, ask and change workflows."),
+        "why": ("outlive.cli.why:why", "Why a run does not move, and what to do about it."),
+    },
+)
 @click.version_option(__version__, "-v", "--version", prog_name="outlive")
 def main() -> None:
     """Durable execution for AI pipelines: your function outlives the process that runs it.
