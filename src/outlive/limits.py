@@ -96,6 +96,7 @@ LAST_FAILURE_MAX: Final = 4 * KIB  # of a failure kept between attempts; longer 
 
 # Runs ----------------------------------------------------------------------------------------------
 NEW_RUN_INTERVAL_MIN: Final = 1 * SECOND  # between the starts of a run and of the one it continues as
+RESET_READ_EVENTS: Final = 1_000  # of a history that a reset reads, between which other work goes on
 RETENTION_DEFAULT: Final = 30 * DAY  # ours: Temporal's development server forgets after 24 hours
 
 

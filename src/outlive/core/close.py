@@ -35,7 +35,7 @@ from temporalio.api.history.v1 import (
 )
 from temporalio.api.workflow.v1 import ResetPoints
 
-from outlive.core import retry, runs, time_skipping, versioning, workflow_task
+from outlive.core import options, retry, runs, time_skipping, versioning, workflow_task
 from outlive.core.cron import parse_cron
 from outlive.core.effects import Closed, ClosePolicy, NewRun, NotifyParent, policy_applies
 from outlive.core.proto import SECOND, copy_fields, duration, ns_of, timestamp
@@ -132,9 +132,22 @@ def continue_as_new(
 
 
 def terminate(
-    t: Transition, *, reason: str, details: Payloads | None = None, identity: str, links: tuple[Link, ...] = ()
+    t: Transition,
+    *,
+    reason: str,
+    details: Payloads | None = None,
+    identity: str,
+    links: tuple[Link, ...] = (),
+    reset_run_id: str = "",
+    chain_goes_on: bool = False,
 ) -> None:
-    """End the run at once. Needs no worker; what was buffered is kept."""
+    """End the run at once. Needs no worker; what was buffered is kept.
+
+    `reset_run_id`: a reset continues this run as the run of that id: its children are that one's now.
+    `chain_goes_on`: a reset goes on from an earlier run of the chain: the parent still waits.
+    """
+    t.state.info.reset_run_id = reset_run_id
+    t.state.info.parent_notified = chain_goes_on
     _end_task(t)
     t.add(
         E.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED,
@@ -181,12 +194,12 @@ def _close(t: Transition, status: WorkflowExecutionStatus.ValueType) -> None:
         info.forget_at = t.now + t.context.retention
         state.arm(info.forget_at, DeadlineKind.RETENTION)
     t.effect(Closed())
-    if state.child_of_another and not info.successor_run_id:
+    if state.child_of_another and not info.successor_run_id and not info.reset_run_id and not info.parent_notified:
         t.effect(NotifyParent())
     else:
         info.parent_notified = True
     for child in list(state.children):
-        if policy_applies(child.parent_close_policy) and child.run_id:
+        if policy_applies(child.parent_close_policy) and child.run_id and not info.reset_run_id:
             t.effect(ClosePolicy(child.initiated_event_id))
         else:
             state.children.pop(child.initiated_event_id)
@@ -226,7 +239,6 @@ def _carried_over(t: Transition) -> WorkflowExecutionStartedEventAttributes:
     names = (
         "parent_workflow_execution",
         "root_workflow_execution",
-        "priority",
         "workflow_execution_timeout",
         "workflow_execution_expiration_time",
     )
@@ -236,6 +248,7 @@ def _carried_over(t: Transition) -> WorkflowExecutionStartedEventAttributes:
         result.time_skipping_config.CopyFrom(config)
     if skipped is not None:
         result.time_skipping_state_propagation.CopyFrom(skipped)
+    copy_fields(options.of(t.state), result, ("priority",))
     result.completion_callbacks.extend(mine.completion_callbacks)
     return result
 

@@ -180,7 +180,7 @@ def _drop(
     """End a speculative task as if it had never been."""
     session.rest()
     updates.reject_unanswered(session)
-    workflow_task.clear(t)
+    workflow_task.clear(t.state)
     _stick(t, request)
     outcome = Outcome(updates=session, dropped=True, reset_event_id=t.state.info.last_started_event_id)
     if updates_wait:
@@ -258,15 +258,10 @@ def _write_completed(t: Transition, request: RespondWorkflowTaskCompletedRequest
         event.deployment_version.CopyFrom(version.message())
         event.versioning_behavior = request.versioning_behavior
     event_id = t.add(EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED, event)
-    info.last_started_event_id = info.task_started_event_id
-    info.last_completed_event_id = event_id
-    if request.HasField("worker_version_stamp"):
-        info.worker_version = request.worker_version_stamp.SerializeToString()
     waited = t.now - info.task_scheduled_time
-    workflow_task.clear(t)
-    moved = versioning.completed(t.state, version, event.versioning_behavior, event.worker_deployment_name)
+    workflow_task.clear(t.state)
+    moved = tracking.task_completed(t.state, t.now, event_id, event)
     _stick(t, request)
-    tracking.task_completed(t, request, event_id, version)
     if moved:
         activities.offer_again(t, waited)
     return event_id
@@ -281,7 +276,7 @@ def _stick(t: Transition, request: RespondWorkflowTaskCompletedRequest) -> None:
         info.sticky_queue = sticky.worker_task_queue.name
         info.sticky_timeout = ns_of(sticky.schedule_to_start_timeout)
     else:
-        workflow_task.clear_sticky(t)
+        workflow_task.clear_sticky(t.state)
 
 
 def _run(task: CommandTask, command: Command) -> None:

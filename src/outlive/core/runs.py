@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from temporalio.api.common.v1 import Link
 from temporalio.api.enums.v1 import EventType
@@ -92,12 +92,6 @@ def open_run(
     `now` is the run's own time: ahead of the server's by what its first event says was skipped.
     """
     state = State(start=start_record(context, now, origin, attributes))
-    state.attributes = Attributes(
-        memo=attributes.memo.SerializeToString() if attributes.memo.fields else None,
-        search_attributes=attributes.search_attributes.SerializeToString()
-        if attributes.search_attributes.indexed_fields
-        else None,
-    )
     t = Transition(state, now, context, _no_events)
     state.begin()
     t.add(
@@ -108,7 +102,21 @@ def open_run(
     )
     first = state.unsaved[0]
     t.read_event = lambda event_id: first if event_id == 1 else _no_events(event_id)
-    _set_time_limits(state, attributes, now)
+    started(state, attributes, now)
+    if schedule and not state.info.first_task_at:
+        workflow_task.schedule(t, dispatch=dispatch)
+    return t
+
+
+def started(state: State, attributes: WorkflowExecutionStartedEventAttributes, now: int) -> None:
+    """What the first event says of the run, when it happens and when it is replayed."""
+    state.attributes = Attributes(
+        memo=attributes.memo.SerializeToString() if attributes.memo.fields else None,
+        search_attributes=attributes.search_attributes.SerializeToString()
+        if attributes.search_attributes.indexed_fields
+        else None,
+    )
+    _set_time_limits(state, time_of(attributes.workflow_execution_expiration_time))
     versioning.begin(state, attributes)
     if state.info.versioning is not None:
         version_attributes.note(state)
@@ -119,9 +127,20 @@ def open_run(
     if backoff > 0:
         state.info.first_task_at = now + backoff
         state.arm(state.info.first_task_at, DeadlineKind.FIRST_TASK)
-    elif schedule:
-        workflow_task.schedule(t, dispatch=dispatch)
-    return t
+
+
+def restarted(state: State, run_id: str, now: int) -> None:
+    """The run is another from here on, which a reset began at `now`: its time starts anew."""
+    start = state.start
+    own_root = not start.parent_workflow_id and start.root_workflow_id == start.workflow_id
+    state.start = replace(
+        start,
+        run_id=run_id,
+        start_time=now,
+        execution_time=now,
+        root_run_id=run_id if own_root else start.root_run_id,
+    )
+    _set_time_limits(state, now + start.execution_timeout if start.execution_timeout else 0)
 
 
 def schedule_first_task(t: Transition) -> None:
@@ -130,9 +149,10 @@ def schedule_first_task(t: Transition) -> None:
     workflow_task.schedule(t)
 
 
-def _set_time_limits(state: State, attributes: WorkflowExecutionStartedEventAttributes, now: int) -> None:
+def _set_time_limits(state: State, expires: int) -> None:
+    """`expires`: when the whole chain does; 0 for never."""
     info, start = state.info, state.start
-    expires = min(time_of(attributes.workflow_execution_expiration_time), TIME_MAX)
+    expires = min(expires, TIME_MAX)
     if expires > 0:
         info.execution_expires_at = expires
         state.arm(expires, DeadlineKind.EXECUTION)

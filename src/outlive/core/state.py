@@ -148,6 +148,12 @@ class Info:
     skipped: int = 0  # nanoseconds by which the execution is ahead of the server
     time_skipping: bytes | None = None  # TimeSkippingInfo; None: it never was configured, nor its parent's
     fast_forward_at: int = 0  # when the fast-forward that is under way completes
+    # options that were changed while it ran
+    priority: bytes | None = None  # Priority; empty: none; None: as it was started
+    # resets
+    reset_at: int = 0  # the run began as a reset, then
+    reset_request_id: str = ""  # of the request that began it
+    reset_run_id: str = ""  # of the last run that a reset of this one began
 
 
 _INFO = attrgetter(*(each.name for each in fields(Info)))  # its values, in the order of its fields
@@ -246,8 +252,7 @@ class Update:
     update_id: str
     accepted_event_id: int  # 0: admitted through history only
     completed_event_id: int
-    admitted_event_id: int
-    request: bytes | None = None  # update.v1.Request while it waits for a worker after a reset
+    admitted_event_id: int  # 0: it was not admitted through history
 
 
 BUFFERED = -1  # the id of an event that waits in the buffer

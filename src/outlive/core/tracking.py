@@ -4,48 +4,63 @@ from __future__ import annotations
 
 from temporalio.api.common.v1 import Payload, SearchAttributes
 from temporalio.api.enums.v1 import WorkflowTaskFailedCause
+from temporalio.api.history.v1 import WorkflowTaskCompletedEventAttributes
 from temporalio.api.workflow.v1 import ResetPointInfo, ResetPoints
-from temporalio.api.workflowservice.v1 import RespondWorkflowTaskCompletedRequest
 
-from outlive.core import version_attributes
+from outlive.core import version_attributes, versioning
 from outlive.core.commands.properties import set_search_attributes
 from outlive.core.proto import timestamp
+from outlive.core.state import State
 from outlive.core.transition import Transition
 from outlive.core.version_attributes import keyword_list
-from outlive.core.version_names import VersionName
+from outlive.core.version_names import named
 from outlive.limits import REPORTED_PROBLEMS_AFTER, RESET_POINTS_MAX
 
 REPORTED_PROBLEMS = "TemporalReportedProblems"
 
 
-def _set(t: Transition, name: str, value: Payload) -> None:
+def _set(state: State, name: str, value: Payload) -> None:
     changes = SearchAttributes()
     changes.indexed_fields[name].CopyFrom(value)
-    set_search_attributes(t.state, changes)
+    set_search_attributes(state, changes)
 
 
-def task_completed(
-    t: Transition, request: RespondWorkflowTaskCompletedRequest, event_id: int, version: VersionName | None
-) -> None:
-    """A worker of the version completed a task: note its build, and that the run has no problems now."""
-    info = t.state.info
+def task_completed(state: State, at: int, event_id: int, event: WorkflowTaskCompletedEventAttributes) -> bool:
+    """What the Completed event of a workflow task says of the run, when it happens and when it is replayed:
+    how far the worker has come, its version and build, and that there are no problems now.
+
+    True if the run has moved to another version, so that waiting activities must be offered again.
+    """
+    info = state.info
+    info.last_started_event_id = event.started_event_id
+    info.last_completed_event_id = event_id
+    if event.HasField("worker_version"):
+        info.worker_version = event.worker_version.SerializeToString()
     if info.task_failures >= REPORTED_PROBLEMS_AFTER:
-        _set(t, REPORTED_PROBLEMS, Payload(metadata={"encoding": b"json/plain"}, data=b"null"))
+        _set(state, REPORTED_PROBLEMS, Payload(metadata={"encoding": b"json/plain"}, data=b"null"))
     info.task_failures = 0
-    version_attributes.note(t.state, request.worker_version_stamp, version)
-    build_id = version.build_id if version is not None else request.worker_version_stamp.build_id
-    key = request.binary_checksum or build_id
+    version = named(event.deployment_version)
+    moved = versioning.completed(state, version, event.versioning_behavior, event.worker_deployment_name)
+    version_attributes.note(state, event.worker_version, version)
+    build_id = version.build_id if version is not None else event.worker_version.build_id
+    _add_reset_point(state, at, event_id, event.binary_checksum, build_id)
+    return moved
+
+
+def _add_reset_point(state: State, at: int, event_id: int, checksum: str, build_id: str) -> None:
+    """Note the first task that a build has completed."""
+    info = state.info
     points = ResetPoints.FromString(info.reset_points) if info.reset_points is not None else ResetPoints()
-    if any(_key(point) == key for point in points.points):
+    if any(_key(point) == (checksum or build_id) for point in points.points):
         return
     points.points.append(
         ResetPointInfo(
             build_id=build_id,
-            binary_checksum=request.binary_checksum,
-            run_id=t.state.start.run_id,
+            binary_checksum=checksum,
+            run_id=state.start.run_id,
             first_workflow_task_completed_id=event_id,
-            create_time=timestamp(t.now),
-            resettable=not (t.state.children or t.state.signals or t.state.cancels),
+            create_time=timestamp(at),
+            resettable=not (state.children or state.signals or state.cancels),
         )
     )
     del points.points[:-RESET_POINTS_MAX]
@@ -72,4 +87,4 @@ def _problem(t: Transition, category: str, cause: str) -> None:
     info = t.state.info
     info.task_failures += 1
     if info.task_failures >= REPORTED_PROBLEMS_AFTER:
-        _set(t, REPORTED_PROBLEMS, keyword_list([f"category={category}", f"cause={cause}"]))
+        _set(t.state, REPORTED_PROBLEMS, keyword_list([f"category={category}", f"cause={cause}"]))

@@ -61,6 +61,7 @@ class Known:
     stage: Stage
     request: Request
     outcome: Outcome | None = None
+    in_history: bool = False  # an event admitted it, as after a reset: the worker reads it there
 
 
 @dataclass(slots=True)
@@ -90,7 +91,7 @@ def begin(t: Transition, known: Mapping[str, Known], messages: Sequence[Message]
     for message in messages:
         if not message.HasField("body"):
             raise InvalidArgument("nil message body")
-    copies = {key: Known(each.stage, each.request, each.outcome) for key, each in known.items()}
+    copies = {key: replace(each) for key, each in known.items()}
     return Session(t, copies, {message.id: message for message in messages})
 
 
@@ -104,7 +105,7 @@ def _apply(session: Session, message: Message) -> None:
         rejection = Rejection()
         message.body.Unpack(rejection)
         known = _in(session, message.protocol_instance_id, Stage.SENT, "Rejection")
-        _set(session, message.protocol_instance_id, known, Stage.REJECTED, Outcome(failure=rejection.failure))
+        _reject(session, message.protocol_instance_id, known, rejection.failure)
     elif name == Response.DESCRIPTOR.full_name:
         response = Response()
         message.body.Unpack(response)
@@ -137,22 +138,30 @@ def _set(session: Session, update_id: str, known: Known, stage: Stage, outcome: 
     session.touched[update_id] = known
 
 
+def _reject(session: Session, update_id: str, known: Known, failure: Failure) -> None:
+    """The update was never there, but for what history may say of it."""
+    session.t.state.updates.pop(update_id)
+    _set(session, update_id, known, Stage.REJECTED, Outcome(failure=failure))
+
+
 def _accept(session: Session, message: Message, acceptance: Acceptance) -> None:
     update_id = message.protocol_instance_id
     if update_id not in session.known and acceptance.HasField("accepted_request"):
         # The server forgot it (a restart); the worker did not.
         session.known[update_id] = Known(Stage.SENT, acceptance.accepted_request)
     known = _in(session, update_id, Stage.SENT, "Acceptance")
+    row = session.t.state.updates.get(update_id)
     event_id = session.t.add(
         E.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED,
         WorkflowExecutionUpdateAcceptedEventAttributes(
             protocol_instance_id=update_id,
             accepted_request_message_id=acceptance.accepted_request_message_id,
             accepted_request_sequencing_event_id=acceptance.accepted_request_sequencing_event_id,
-            accepted_request=known.request,
+            accepted_request=None if known.in_history else known.request,
         ),
     )
-    session.t.state.updates.put(update_id, Update(update_id, event_id, 0, 0))
+    admitted_event_id = row.admitted_event_id if row is not None else 0
+    session.t.state.updates.put(update_id, Update(update_id, event_id, 0, admitted_event_id))
     _set(session, update_id, known, Stage.ACCEPTED)
 
 
@@ -181,7 +190,7 @@ def reject_unanswered(session: Session) -> None:
             )
             failure.application_failure_info.type = "UnprocessedUpdate"
             failure.application_failure_info.non_retryable = True
-            _set(session, update_id, known, Stage.REJECTED, Outcome(failure=failure))
+            _reject(session, update_id, known, failure)
 
 
 def closed_outcome() -> Outcome:

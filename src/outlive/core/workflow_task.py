@@ -166,9 +166,9 @@ def suggestion(t: Transition) -> int:
 # -- end -----------------------------------------------------------------------------------------------
 
 
-def clear(t: Transition) -> None:
+def clear(state: State) -> None:
     """The task is over; nothing is pending."""
-    info = t.state.info
+    info = state.info
     info.task_state = TaskState.NONE
     info.task_kind = TaskKind.NORMAL
     info.task_started_time = 0
@@ -179,10 +179,10 @@ def clear(t: Transition) -> None:
     info.task_sticky = False
 
 
-def clear_sticky(t: Transition) -> None:
+def clear_sticky(state: State) -> None:
     """Forget the worker that has the execution cached."""
-    t.state.info.sticky_queue = ""
-    t.state.info.sticky_timeout = 0
+    state.info.sticky_queue = ""
+    state.info.sticky_timeout = 0
 
 
 def offer_again(t: Transition) -> None:
@@ -229,8 +229,8 @@ def _end_attempt(t: Transition, *, counts: bool) -> None:
     """Count the attempt, unless the execution was sticky; then it is not any more."""
     info = t.state.info
     counts = counts and not info.sticky_queue
-    clear_sticky(t)
-    clear(t)
+    clear_sticky(t.state)
+    clear(t.state)
     info.task_attempt = info.task_attempt + 1 if counts else 1
 
 

@@ -38,9 +38,9 @@ from temporalio.api.workflowservice.v1 import (
     ScanWorkflowExecutionsResponse,
 )
 
-from outlive.core import activities, time_skipping, versioning
+from outlive.core import activities, options, time_skipping, versioning
 from outlive.core.filter import parse_filter
-from outlive.core.proto import SECOND, duration, json_payload, timestamp
+from outlive.core.proto import SECOND, copy_fields, duration, json_payload, timestamp
 from outlive.core.state import BUFFERED, Activity, ActivityState, State, TaskState
 from outlive.core.visibility import VisibilityRecord, index_attributes
 from outlive.engine.calls import Call
@@ -203,8 +203,7 @@ def _info(state: State) -> WorkflowExecutionInfo:
         result.parent_namespace_id = start.parent_namespace_id
         result.parent_execution.workflow_id = start.parent_workflow_id
         result.parent_execution.run_id = start.parent_run_id
-    if start.priority is not None:
-        result.priority.ParseFromString(start.priority)
+    copy_fields(options.of(state), result, ("priority",))
     if info.worker_version is not None:
         result.most_recent_worker_version_stamp.ParseFromString(info.worker_version)
     return result
@@ -234,7 +233,10 @@ def _extended(state: State) -> WorkflowExecutionExtendedInfo:
         original_start_time=timestamp(start.chain_start_time),
         run_expiration_time=timestamp(info.run_expires_at or _ZERO_TIME),
         cancel_requested=info.cancel_requested,
+        reset_run_id=info.reset_run_id,
     )
+    if info.reset_at:
+        result.last_reset_time.CopyFrom(timestamp(info.reset_at))
     if info.execution_expires_at:
         result.execution_expiration_time.CopyFrom(timestamp(info.execution_expires_at))
     first = result.request_id_infos[start.create_request_id]

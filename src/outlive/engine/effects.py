@@ -222,11 +222,7 @@ class Effects:
         target = self._runs.find(namespace_id, execution.workflow_id, execution.run_id)
         if target is None or target is run:
             return None
-        if child_only:
-            start = target.state.start
-            if (start.parent_workflow_id, start.parent_run_id) != (run.state.start.workflow_id, run.state.start.run_id):
-                return None
-        return target
+        return target if not child_only or _is_child(target, run) else None
 
     # -- the end of a run
 
@@ -234,14 +230,23 @@ class Effects:
         start = run.state.start
         if run.state.open or run.state.info.parent_notified:
             return
-        parent = self._runs.find(start.parent_namespace_id, start.parent_workflow_id, start.parent_run_id)
-        if parent is not None and parent.state.open:
+        parent = self._waiting_parent(run)
+        if parent is not None:
             close_event = self._runs.read_event(run, run.state.info.next_event_id - 1)
             self._runs.decide(
                 parent, lambda t: children.closed(t, start.parent_initiated_event_id, start.run_id, close_event)
             )
         run.state.info.parent_notified = True
         self._runs.submit(run)
+
+    def _waiting_parent(self, run: Run) -> Run | None:
+        """The open run that waits for this one's end: the one that started it, or a reset of that."""
+        start = run.state.start
+        parent = self._runs.find(start.parent_namespace_id, start.parent_workflow_id, start.parent_run_id)
+        while parent is not None and not parent.state.open and parent.state.info.reset_run_id:
+            again = parent.state.info.reset_run_id
+            parent = self._runs.find(start.parent_namespace_id, start.parent_workflow_id, again)
+        return parent if parent is not None and parent.state.open and _is_child(run, parent) else None
 
     def _close_policy(self, run: Run, effect: Effect) -> None:
         assert isinstance(effect, ClosePolicy)
@@ -257,6 +262,15 @@ class Effects:
                 cancel = requests.Cancel(context.identity, context.new_id(), sender=_execution(run))
                 self._runs.decide(target, lambda t: requests.cancel(t, cancel))
         self._runs.decide(run, lambda t: children.policy_applied(t, effect.initiated_event_id))
+
+
+def _is_child(run: Run, parent: Run) -> bool:
+    """Whether the parent waits for the run, whichever runs of the two have followed the first ones."""
+    start = run.state.start
+    child = parent.state.children.get(start.parent_initiated_event_id)
+    if child is None or child.workflow_id != start.workflow_id:
+        return False
+    return child.run_id in ("", start.first_run_id)
 
 
 def _execution(run: Run) -> WorkflowExecution:

@@ -20,6 +20,7 @@ from outlive.engine.matching import Matching
 from outlive.engine.multi_operations import MultiOperations
 from outlive.engine.namespaces import Namespaces
 from outlive.engine.queries import Queries
+from outlive.engine.resets import Resets
 from outlive.engine.runs import Run, Runs
 from outlive.engine.starts import Starts
 from outlive.engine.task_queues import TaskQueues
@@ -60,6 +61,7 @@ class Engine:
         self.starts = Starts(self.runs, clock, self.workflow_tasks, self.deployments)
         self.multi_operations = MultiOperations(self.runs, self.starts, self.updates)
         self.lifecycle = Lifecycle(self.runs)
+        self.resets = Resets(self.runs, clock)
         self.histories = Histories(self.runs, storage, waits)
         self.fast_forwards = FastForwards(self.runs, waits)
         self.descriptions = Descriptions(self.runs, storage)

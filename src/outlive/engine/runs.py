@@ -214,6 +214,25 @@ class Runs:
                 return event
         return HistoryEvent.FromString(self.events(run, event_id, event_id)[0])
 
+    def history(self, run: Run, first: int, last: int) -> list[HistoryEvent]:
+        """Events by id, both ends included, also those that have not been written yet."""
+        unsaved = run.state.unsaved
+        written = min(last, unsaved[0].event_id - 1) if unsaved else last
+        result = (
+            [HistoryEvent.FromString(data) for data in self.events(run, first, written)] if first <= written else []
+        )
+        return result + [event for event in unsaved if first <= event.event_id <= last]
+
+    def last_of_chain(self, run: Run) -> Run:
+        """The run that this one has come to, by continuing, retry, cron or reset, as far as it is kept."""
+        while True:
+            start, info = run.state.start, run.state.info
+            following = info.reset_run_id or info.successor_run_id
+            found = self.find(start.namespace_id, start.workflow_id, following) if following else None
+            if found is None:
+                return run
+            run = found
+
     def events(self, run: Run, first: int, last: int, *, max_bytes: int = 0) -> list[bytes]:
         """Written events by id, both ends included; stops at `max_bytes` after at least one."""
         result: list[bytes] = []

@@ -17,11 +17,10 @@ from temporalio.api.workflowservice.v1 import (
 )
 
 from outlive.clock import Clock
-from outlive.core import close, requests, starting, time_skipping, workflow_task
+from outlive.core import close, options, requests, starting, time_skipping, workflow_task
 from outlive.core.proto import json_payload, ns_of
 from outlive.core.runs import Origin, open_run
 from outlive.core.starting import Admission
-from outlive.core.state import Request
 from outlive.core.transition import Transition
 from outlive.engine.calls import Call
 from outlive.engine.deployments import Deployments
@@ -145,12 +144,12 @@ class Starts:
     # -- attaching to a running workflow
 
     def _attach(self, run: Run, request: StartWorkflowExecutionRequest) -> Found:
-        options = request.on_conflict_options
-        if not request.HasField("on_conflict_options") or not options.attach_request_id:
-            if options.attach_completion_callbacks:
+        on_conflict = request.on_conflict_options
+        if not request.HasField("on_conflict_options") or not on_conflict.attach_request_id:
+            if on_conflict.attach_completion_callbacks:
                 raise InvalidArgument("attaching request ID is required for attaching completion callbacks")
             return Found(run, False, E.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED)
-        self._runs.decide(run, lambda t: _record_attachment(t, request, options))
+        self._runs.decide(run, lambda t: _record_attachment(t, request, on_conflict))
         return Found(run, False, E.EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED)
 
     # -- signal with start
@@ -201,11 +200,10 @@ def _waits(request: StartWorkflowExecutionRequest) -> bool:
     return bool(request.cron_schedule or ns_of(request.workflow_start_delay))
 
 
-def _record_attachment(t: Transition, request: StartWorkflowExecutionRequest, options: OnConflictOptions) -> None:
+def _record_attachment(t: Transition, request: StartWorkflowExecutionRequest, on_conflict: OnConflictOptions) -> None:
     event = WorkflowExecutionOptionsUpdatedEventAttributes(attached_request_id=request.request_id)
-    if options.attach_completion_callbacks:
+    if on_conflict.attach_completion_callbacks:
         event.attached_completion_callbacks.extend(request.completion_callbacks)
-    kind = E.EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED
-    links = request.links if options.attach_links else ()
-    event_id = t.add(kind, event, links=links, worker_may_ignore=True)
-    t.state.requests.put(request.request_id, Request(request.request_id, kind, event_id))
+    links = request.links if on_conflict.attach_links else ()
+    event_id = t.add(options.KIND, event, links=links, worker_may_ignore=True)
+    options.updated(t.state, event_id, event)

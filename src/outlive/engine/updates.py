@@ -33,7 +33,7 @@ from temporalio.api.workflowservice.v1 import (
 
 from outlive.clock import Clock
 from outlive.core import requests, runs, workflow_task
-from outlive.core.state import PAUSED, TaskState
+from outlive.core.state import PAUSED, TaskState, Update
 from outlive.core.updates import Known, Session, Stage, closed_outcome
 from outlive.engine.calls import Call
 from outlive.engine.namespaces import Namespace
@@ -128,8 +128,7 @@ class Updates:
         row = run.state.updates.get(update_id)
         if row is None:
             return None
-        accepted = self._runs.read_event(run, row.accepted_event_id)
-        known = Known(Stage.ACCEPTED, accepted.workflow_execution_update_accepted_event_attributes.accepted_request)
+        known = self._from_history(run, row)
         if row.completed_event_id:
             completed = self._runs.read_event(run, row.completed_event_id)
             known.stage = Stage.COMPLETED
@@ -138,9 +137,22 @@ class Updates:
             known.stage = Stage.COMPLETED
             known.outcome = closed_outcome()
         entry = Entry(known)
-        if known.stage == Stage.ACCEPTED:
+        if known.stage != Stage.COMPLETED:
             self._keep(run, update_id, entry)
         return entry
+
+    def _from_history(self, run: Run, row: Update) -> Known:
+        """An update that history knows, as far as it was accepted; or admitted, as after a reset."""
+        if row.admitted_event_id:
+            admitted = self._runs.read_event(run, row.admitted_event_id)
+            request = admitted.workflow_execution_update_admitted_event_attributes.request
+        else:
+            accepted = self._runs.read_event(run, row.accepted_event_id)
+            request = accepted.workflow_execution_update_accepted_event_attributes.accepted_request
+        if row.accepted_event_id:
+            return Known(Stage.ACCEPTED, request, in_history=bool(row.admitted_event_id))
+        started = run.state.info.task_state == TaskState.STARTED
+        return Known(Stage.SENT if started else Stage.ADMITTED, request, in_history=True)
 
     def _admit(self, namespace: Namespace, run: Run, request: Request) -> Entry:
         """Take a new update, and have a worker look at it."""
@@ -219,13 +231,11 @@ class Updates:
         } | self._recorded(run)
 
     def _recorded(self, run: Run) -> dict[str, Known]:
-        """Updates that history says are accepted and that nobody here waits for, as after a restart."""
+        """Updates that history knows and that nobody here waits for, as after a restart."""
         result: dict[str, Known] = {}
         for row in run.state.updates:
             if not row.completed_event_id and row.update_id not in self._of_run.get(run.key, {}):
-                accepted = self._runs.read_event(run, row.accepted_event_id)
-                request = accepted.workflow_execution_update_accepted_event_attributes.accepted_request
-                result[row.update_id] = Known(Stage.ACCEPTED, request)
+                result[row.update_id] = self._from_history(run, row)
         return result
 
     def outgoing(self, run: Run) -> list[Message]:
@@ -235,6 +245,8 @@ class Updates:
         for update_id, entry in self._of_run.get(run.key, {}).items():
             if entry.known.stage in (Stage.ADMITTED, Stage.SENT):
                 entry.known.stage = Stage.SENT
+                if entry.known.in_history:
+                    continue
                 body = AnyMessage()
                 body.Pack(entry.known.request)
                 messages.append(

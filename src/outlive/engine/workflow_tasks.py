@@ -248,7 +248,7 @@ class WorkflowTasks:
         run = self._runs.require(namespace.id, request.execution.workflow_id, request.execution.run_id)
         if not run.state.open:
             raise NotFound("workflow execution already completed")
-        self._runs.decide(run, workflow_task.clear_sticky)
+        self._runs.decide(run, lambda t: workflow_task.clear_sticky(t.state))
         await self._runs.committed(run)
         return ResetStickyTaskQueueResponse()
 

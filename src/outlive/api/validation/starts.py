@@ -57,7 +57,7 @@ def start(request: Any, scope: Scope) -> None:
     if request.on_conflict_options.attach_completion_callbacks and not request.on_conflict_options.attach_request_id:
         raise InvalidArgument("attaching request ID is required for attaching completion callbacks")
     _check_attributes(request, scope)
-    _check_priority(request.priority)
+    check_priority(request.priority)
     for callback in request.completion_callbacks:
         _check_callback(callback)
     check_links(request.links)
@@ -91,7 +91,7 @@ def signal_with_start(request: Any, scope: Scope) -> None:
             "Invalid WorkflowIDConflictPolicy: WORKFLOW_ID_CONFLICT_POLICY_FAIL is not supported for this operation."
         )
     _check_attributes(request, scope)
-    _check_priority(request.priority)
+    check_priority(request.priority)
     check_links(request.links)
     _check_sizes(request, scope)
     check_payloads(request.signal_input, scope)
@@ -185,7 +185,8 @@ def _check_policy(policy: RetryPolicy) -> None:
             raise InvalidArgument(f"Invalid timeout type value: {name}.")
 
 
-def _check_priority(priority: Priority) -> None:
+def check_priority(priority: Priority) -> None:
+    """A priority that a client gives."""
     if priority.priority_key < 0:
         raise InvalidArgument("priority key can't be negative")
     if length(priority.fairness_key) > FAIRNESS_KEY_MAX:

@@ -56,7 +56,7 @@ def schedule(task: CommandTask, command: ScheduleActivityTaskCommandAttributes) 
     event = _event(command, state)
     event.workflow_task_completed_event_id = task.completed_event_id
     event_id = t.add(E.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED, event, user_metadata=task.user_metadata)
-    row = _row(event, event_id, t.now)
+    row = row_of(event, event_id, t.now)
     activities.put(t, row)
     if command.request_eager_execution:
         task.eager.append(event_id)
@@ -139,7 +139,8 @@ def _event(command: ScheduleActivityTaskCommandAttributes, state: State) -> Acti
     )
 
 
-def _row(event: ActivityTaskScheduledEventAttributes, event_id: int, now: int) -> Activity:
+def row_of(event: ActivityTaskScheduledEventAttributes, event_id: int, now: int) -> Activity:
+    """The activity that a Scheduled event begins."""
     policy = event.retry_policy
     return Activity(
         scheduled_event_id=event_id,

@@ -85,18 +85,29 @@ def start_child(task: CommandTask, command: StartChildWorkflowExecutionCommandAt
         )
     event = _child_event(task, command, namespace, namespace_id)
     event_id = t.add(E.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED, event, user_metadata=task.user_metadata)
-    child = Child(
+    state.children.put(event_id, child_of(event, event_id, request_of(state.start.run_id, event_id)))
+    t.effect(StartChild(event_id))
+
+
+def child_of(event: StartChildWorkflowExecutionInitiatedEventAttributes, event_id: int, request_id: str) -> Child:
+    """The child that an Initiated event begins."""
+    return Child(
         initiated_event_id=event_id,
-        namespace=namespace,
-        namespace_id=namespace_id,
-        workflow_id=command.workflow_id,
-        workflow_type=command.workflow_type.name,
-        request_id=t.context.new_id(),
+        namespace=event.namespace,
+        namespace_id=event.namespace_id,
+        workflow_id=event.workflow_id,
+        workflow_type=event.workflow_type.name,
+        request_id=request_id,
         parent_close_policy=event.parent_close_policy,
         priority=event.priority.SerializeToString() if event.HasField("priority") else None,
     )
-    state.children.put(event_id, child)
-    t.effect(StartChild(event_id))
+
+
+def request_of(run_id: str, event_id: int) -> str:
+    """The request id of what an Initiated event asks of another workflow. It is the same whenever the
+    history of the run that wrote the event is replayed, so that nothing is asked twice.
+    """
+    return f"{run_id}:{event_id}:0"
 
 
 def _check_child(command: StartChildWorkflowExecutionCommandAttributes, namespace: str) -> None:
@@ -248,7 +259,7 @@ def signal(task: CommandTask, command: SignalExternalWorkflowExecutionCommandAtt
         header=command.header if command.HasField("header") else None,
     )
     event_id = t.add(E.EVENT_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED, event, user_metadata=task.user_metadata)
-    t.state.signals.put(event_id, Outgoing(event_id, t.context.new_id()))
+    t.state.signals.put(event_id, Outgoing(event_id, request_of(t.state.start.run_id, event_id)))
     t.effect(SendSignal(event_id))
 
 
@@ -298,5 +309,5 @@ def cancel(task: CommandTask, command: RequestCancelExternalWorkflowExecutionCom
     event_id = t.add(
         E.EVENT_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED, event, user_metadata=task.user_metadata
     )
-    t.state.cancels.put(event_id, Outgoing(event_id, t.context.new_id()))
+    t.state.cancels.put(event_id, Outgoing(event_id, request_of(t.state.start.run_id, event_id)))
     t.effect(SendCancel(event_id))

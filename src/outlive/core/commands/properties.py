@@ -107,12 +107,7 @@ def modify_properties(task: CommandTask, command: ModifyWorkflowPropertiesComman
     if not command.upserted_memo.fields:
         raise BadCommand(BAD_PROPERTIES, f"UpsertedMemo.Fields is not set on {name}.")
     state = task.t.state
-    merged = Memo.FromString(state.attributes.memo or b"")
-    for key, value in command.upserted_memo.fields.items():
-        if value.metadata.get("encoding") == b"binary/null" or value.data in (b"null", b""):
-            merged.fields.pop(key, None)
-        else:
-            merged.fields[key].CopyFrom(value)
+    merged = _merged_memo(state, command.upserted_memo)
     if max(merged.ByteSize(), command.upserted_memo.ByteSize()) >= task.t.limits.memo_size_max:
         raise BadCommand(
             BAD_PROPERTIES, "ModifyWorkflowPropertiesCommandAttributes exceeds size limit.", terminates=True
@@ -124,7 +119,26 @@ def modify_properties(task: CommandTask, command: ModifyWorkflowPropertiesComman
         ),
         user_metadata=task.user_metadata,
     )
-    data = merged.SerializeToString(deterministic=True) if merged.fields else None
+    _put_memo(state, merged)
+
+
+def set_memo(state: State, changes: Memo) -> None:
+    """Merge memo fields into the run's own; those set to nothing go."""
+    _put_memo(state, _merged_memo(state, changes))
+
+
+def _merged_memo(state: State, changes: Memo) -> Memo:
+    merged = Memo.FromString(state.attributes.memo or b"")
+    for key, value in changes.fields.items():
+        if value.metadata.get("encoding") == b"binary/null" or value.data in (b"null", b""):
+            merged.fields.pop(key, None)
+        else:
+            merged.fields[key].CopyFrom(value)
+    return merged
+
+
+def _put_memo(state: State, memo: Memo) -> None:
+    data = memo.SerializeToString(deterministic=True) if memo.fields else None
     state.attributes = replace(state.attributes, memo=data)
     state.attributes_changed = True
     state.visibility_changed = True

@@ -16,7 +16,6 @@ from outlive.core.commands.base import BadCommand, Cause, CommandTask, negative,
 from outlive.core.proto import ns_of
 from outlive.core.state import DeadlineKind, Timer
 from outlive.core.transition import Transition
-from outlive.limits import TIMEOUT_MAX
 
 E = EventType
 BAD_START = Cause.WORKFLOW_TASK_FAILED_CAUSE_BAD_START_TIMER_ATTRIBUTES
@@ -40,18 +39,20 @@ def start(task: CommandTask, command: StartTimerCommandAttributes) -> None:
         raise BadCommand(
             DUPLICATE, f"invalid history builder state for action: add-timer-started-event, TimerID: {timer_id}"
         )
-    event_id = t.add(
-        E.EVENT_TYPE_TIMER_STARTED,
-        TimerStartedEventAttributes(
-            timer_id=timer_id,
-            start_to_fire_timeout=command.start_to_fire_timeout,
-            workflow_task_completed_event_id=task.completed_event_id,
-        ),
-        user_metadata=task.user_metadata,
+    event = TimerStartedEventAttributes(
+        timer_id=timer_id,
+        start_to_fire_timeout=command.start_to_fire_timeout,
+        workflow_task_completed_event_id=task.completed_event_id,
     )
-    fires_at = t.now + min(ns_of(command.start_to_fire_timeout), TIMEOUT_MAX)
-    t.state.timers.put(timer_id, Timer(timer_id, event_id, fires_at))
-    t.state.arm(fires_at, DeadlineKind.TIMER, timer_id)
+    event_id = t.add(E.EVENT_TYPE_TIMER_STARTED, event, user_metadata=task.user_metadata)
+    timer = row_of(event, event_id, t.now)
+    t.state.timers.put(timer_id, timer)
+    t.state.arm(timer.fires_at, DeadlineKind.TIMER, timer_id)
+
+
+def row_of(event: TimerStartedEventAttributes, event_id: int, now: int) -> Timer:
+    """The timer that a Started event begins."""
+    return Timer(event.timer_id, event_id, now + ns_of(event.start_to_fire_timeout))
 
 
 def cancel(task: CommandTask, command: CancelTimerCommandAttributes) -> None:

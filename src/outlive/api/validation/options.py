@@ -1,0 +1,27 @@
+"""Changes of a run's options, by a request of their own or after a reset."""
+
+from __future__ import annotations
+
+from google.protobuf.field_mask_pb2 import FieldMask
+from temporalio.api.workflow.v1 import WorkflowExecutionOptions
+
+from outlive.api.validation.starts import check_priority
+from outlive.errors import InvalidArgument, Unimplemented
+
+_OVERRIDE = "versioning_override"
+_TIME_SKIPPING = "time_skipping_config"
+
+
+def check_change(options: WorkflowExecutionOptions, mask: FieldMask) -> None:
+    """What is wanted, and the mask that says what of it counts."""
+    if not mask.paths:
+        raise InvalidArgument("UpdateMask is required")
+    name = WorkflowExecutionOptions.DESCRIPTOR.full_name
+    for path in mask.paths:
+        if not FieldMask(paths=[path]).IsValidForDescriptor(WorkflowExecutionOptions.DESCRIPTOR):
+            raise InvalidArgument(f'error parsing UpdateMask: proto: invalid path "{path}" for message "{name}"')
+        if path.startswith(_OVERRIDE + "."):
+            raise InvalidArgument("error applying update_options: versioning_override doesn't support partial updates")
+        if path.split(".")[0] == _TIME_SKIPPING:
+            raise Unimplemented("time_skipping_config cannot be changed in this server yet")
+    check_priority(options.priority)
