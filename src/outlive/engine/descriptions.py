@@ -269,9 +269,9 @@ def _pending_task(state: State) -> PendingWorkflowTaskInfo:
 
 
 def _activity_state(row: Activity) -> PendingActivityState.ValueType:
+    if row.cancel_requested:
+        return P.PENDING_ACTIVITY_STATE_CANCEL_REQUESTED
     if row.state == ActivityState.STARTED:
-        if row.cancel_requested:
-            return P.PENDING_ACTIVITY_STATE_CANCEL_REQUESTED
         return P.PENDING_ACTIVITY_STATE_PAUSE_REQUESTED if row.paused_at else P.PENDING_ACTIVITY_STATE_STARTED
     return P.PENDING_ACTIVITY_STATE_PAUSED if row.paused_at else P.PENDING_ACTIVITY_STATE_SCHEDULED
 

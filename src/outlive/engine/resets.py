@@ -66,13 +66,13 @@ class Resets:
     async def reset_workflow_execution(
         self, namespace: Namespace, request: ResetWorkflowExecutionRequest, call: Call
     ) -> ResetWorkflowExecutionResponse:
-        target = request.workflow_execution
-        base = self._runs.require(namespace.id, target.workflow_id, target.run_id)
         wanted = Wanted(
             reset=Reset(request.workflow_task_finish_event_id, request.reason, request.request_id),
             exclude=reapply.excluded(request.reset_reapply_type, request.reset_reapply_exclude_types),
             operations=request.post_reset_operations,
         )
+        target = request.workflow_execution
+        base = self._runs.require(namespace.id, target.workflow_id, target.run_id)
         return ResetWorkflowExecutionResponse(run_id=await self.reset(base, wanted))
 
     async def reset(self, base: Run, wanted: Wanted) -> str:

@@ -31,6 +31,7 @@ def _scheduled(state: State, event_id: int, at: int, event: WorkflowTaskSchedule
     info.task_kind = TaskKind.NORMAL
     info.task_attempt = event.attempt
     info.task_scheduled_event_id = event_id
+    info.task_request_id = info.task_identity = ""
     info.task_scheduled_time = info.task_original_scheduled_time = at
     info.task_timeout = ns_of(event.start_to_close_timeout)
     info.task_sticky = event.task_queue.kind == TaskQueueKind.TASK_QUEUE_KIND_STICKY

@@ -120,9 +120,11 @@ def _outcome(t: Transition, event: HistoryEvent, attributes: Any) -> None:
     child = state.children.get(key)
     if child is None and key not in state.signals and key not in state.cancels:
         return  # it was initiated after the point
-    if child is not None and child.started_event_id and hasattr(attributes, "started_event_id"):
-        attributes.started_event_id = child.started_event_id
-    _write(t, event.event_type, attributes, event)
+    own = type(attributes)()
+    own.CopyFrom(attributes)
+    if child is not None and child.started_event_id and hasattr(own, "started_event_id"):
+        own.started_event_id = child.started_event_id
+    _write(t, event.event_type, own, event)
 
 
 _HANDLERS: Mapping[int, Callable[[Transition, HistoryEvent, Any, Collection[int]], None]] = {
