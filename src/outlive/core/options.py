@@ -13,7 +13,8 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import WorkflowExecutionOptionsUpdatedEventAttributes
 from temporalio.api.workflow.v1 import VersioningOverride, WorkflowExecutionOptions
 
-from outlive.core import activities, version_attributes, versioning, workflow_task
+from outlive.core import activities, time_skipping, version_attributes, versioning, workflow_task
+from outlive.core.proto import copy_fields
 from outlive.core.requests import require_open
 from outlive.core.state import Request, State
 from outlive.core.transition import Transition
@@ -36,6 +37,9 @@ def of(state: State) -> WorkflowExecutionOptions:
     info = versioning.info_of(state)
     if info is not None and info.HasField("versioning_override"):
         result.versioning_override.CopyFrom(info.versioning_override)
+    config = time_skipping.config_of(state)
+    if config is not None:
+        result.time_skipping_config.CopyFrom(config)
     return result
 
 
@@ -51,8 +55,10 @@ def merged(state: State, wanted: WorkflowExecutionOptions, mask: FieldMask) -> W
 def update(t: Transition, options: WorkflowExecutionOptions, identity: str) -> bool:
     """Make these the run's options. False if they are already."""
     require_open(t.state)
-    if options == of(t.state):
+    before = of(t.state)
+    if options == before:
         return False
+    time_skipping_changes = options.time_skipping_config != before.time_skipping_config
     event = WorkflowExecutionOptionsUpdatedEventAttributes(identity=identity)
     if options.HasField("priority"):
         event.priority.CopyFrom(options.priority)
@@ -60,14 +66,17 @@ def update(t: Transition, options: WorkflowExecutionOptions, identity: str) -> b
         event.versioning_override.CopyFrom(options.versioning_override)
     else:
         event.unset_versioning_override = True
+    if time_skipping_changes:
+        event.time_skipping_config_updated = True
+        copy_fields(options, event, ("time_skipping_config",))
     event_id = t.add(KIND, event, worker_may_ignore=True)
-    if updated(t.state, event_id, event):
+    if updated(t.state, event_id, t.now, event):
         activities.offer_again(t, 0)
         workflow_task.offer_again(t)
     return True
 
 
-def updated(state: State, event_id: int, event: WorkflowExecutionOptionsUpdatedEventAttributes) -> bool:
+def updated(state: State, event_id: int, at: int, event: WorkflowExecutionOptionsUpdatedEventAttributes) -> bool:
     """What the event says, when it is written and when it is replayed.
 
     True if the run is to go to another version, so that what waits must be offered again.
@@ -75,6 +84,9 @@ def updated(state: State, event_id: int, event: WorkflowExecutionOptionsUpdatedE
     if event.attached_request_id:
         request_id = event.attached_request_id
         state.requests.put(request_id, Request(request_id, KIND, event_id))
+    if event.time_skipping_config_updated:
+        config = event.time_skipping_config if event.HasField("time_skipping_config") else None
+        time_skipping.configure(state, config, at)
     if not event.unset_versioning_override and not event.HasField("versioning_override"):
         return False
     state.info.priority = event.priority.SerializeToString() if event.HasField("priority") else b""

@@ -23,7 +23,6 @@ from temporalio.api.common.v1 import (
 )
 from temporalio.api.enums.v1 import EventType, FastForwardPollingResult
 from temporalio.api.history.v1 import (
-    HistoryEvent,
     WorkflowExecutionStartedEventAttributes,
     WorkflowExecutionTimeSkippingTransitionedEventAttributes,
 )
@@ -183,11 +182,10 @@ def _transition(t: Transition, target: int, *, disabled: bool) -> None:
     _apply(t.state, t.now, target, disabled=disabled)
 
 
-def transitioned(state: State, event: HistoryEvent) -> None:
+def transitioned(state: State, now: int, event: WorkflowExecutionTimeSkippingTransitionedEventAttributes) -> None:
     """What the event of a skip says, when it is replayed."""
-    attributes = event.workflow_execution_time_skipping_transitioned_event_attributes
-    target = time_of(attributes.target_time) if attributes.HasField("target_time") else 0
-    _apply(state, time_of(event.event_time), target, disabled=attributes.disabled_after_fast_forward)
+    target = time_of(event.target_time) if event.HasField("target_time") else 0
+    _apply(state, now, target, disabled=event.disabled_after_fast_forward)
 
 
 def _apply(state: State, now: int, target: int, *, disabled: bool) -> None:

@@ -206,4 +206,4 @@ def _record_attachment(t: Transition, request: StartWorkflowExecutionRequest, on
         event.attached_completion_callbacks.extend(request.completion_callbacks)
     links = request.links if on_conflict.attach_links else ()
     event_id = t.add(options.KIND, event, links=links, worker_may_ignore=True)
-    options.updated(t.state, event_id, event)
+    options.updated(t.state, event_id, t.now, event)

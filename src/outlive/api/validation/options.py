@@ -5,14 +5,15 @@ from __future__ import annotations
 from google.protobuf.field_mask_pb2 import FieldMask
 from temporalio.api.workflow.v1 import WorkflowExecutionOptions
 
+from outlive.api.validation.common import Scope
 from outlive.api.validation.starts import check_priority
-from outlive.errors import InvalidArgument, Unimplemented
+from outlive.api.validation.time_skipping import check_config
+from outlive.errors import InvalidArgument
 
 _OVERRIDE = "versioning_override"
-_TIME_SKIPPING = "time_skipping_config"
 
 
-def check_change(options: WorkflowExecutionOptions, mask: FieldMask) -> None:
+def check_change(options: WorkflowExecutionOptions, mask: FieldMask, scope: Scope) -> None:
     """What is wanted, and the mask that says what of it counts."""
     if not mask.paths:
         raise InvalidArgument("UpdateMask is required")
@@ -22,6 +23,6 @@ def check_change(options: WorkflowExecutionOptions, mask: FieldMask) -> None:
             raise InvalidArgument(f'error parsing UpdateMask: proto: invalid path "{path}" for message "{name}"')
         if path.startswith(_OVERRIDE + "."):
             raise InvalidArgument("error applying update_options: versioning_override doesn't support partial updates")
-        if path.split(".")[0] == _TIME_SKIPPING:
-            raise Unimplemented("time_skipping_config cannot be changed in this server yet")
     check_priority(options.priority)
+    if options.HasField("time_skipping_config"):
+        check_config(options.time_skipping_config, scope)

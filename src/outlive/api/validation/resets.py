@@ -18,14 +18,14 @@ def reset(request: Any, scope: Scope) -> None:
     check_id("RequestId", request.request_id)
     check_execution(request.workflow_execution, request.HasField("workflow_execution"))
     for operation in request.post_reset_operations:
-        check_operation(operation)
+        check_operation(operation, scope)
 
 
-def check_operation(operation: PostResetOperation) -> None:
+def check_operation(operation: PostResetOperation, scope: Scope) -> None:
     """What is to follow a reset: only changed options, as in the protocol's own server."""
     kind = operation.WhichOneof("variant")
     if kind != "update_workflow_options":
         named = "*workflow.PostResetOperation_SignalWorkflow_" if kind else "<nil>"
         raise InvalidArgument(f"unsupported post reset operation: {named}")
     change = operation.update_workflow_options
-    check_change(change.workflow_execution_options, change.update_mask)
+    check_change(change.workflow_execution_options, change.update_mask, scope)

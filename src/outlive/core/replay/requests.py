@@ -52,7 +52,7 @@ def _completed(state: State, event_id: int, at: int, event: WorkflowExecutionUpd
 def _options_updated(
     state: State, event_id: int, at: int, event: WorkflowExecutionOptionsUpdatedEventAttributes
 ) -> None:
-    options.updated(state, event_id, event)
+    options.updated(state, event_id, at, event)
 
 
 HANDLERS: Handlers = {

@@ -8,10 +8,11 @@ from temporalio.api.enums.v1 import EventType, WorkflowExecutionStatus
 from temporalio.api.history.v1 import (
     UpsertWorkflowSearchAttributesEventAttributes,
     WorkflowExecutionStartedEventAttributes,
+    WorkflowExecutionTimeSkippingTransitionedEventAttributes,
     WorkflowPropertiesModifiedEventAttributes,
 )
 
-from outlive.core import runs
+from outlive.core import runs, time_skipping
 from outlive.core.commands import properties
 from outlive.core.effects import policy_applies
 from outlive.core.replay.base import Handler, Handlers
@@ -56,9 +57,16 @@ def _modified(state: State, event_id: int, at: int, event: WorkflowPropertiesMod
     properties.set_memo(state, event.upserted_memo)
 
 
+def _skipped(
+    state: State, event_id: int, at: int, event: WorkflowExecutionTimeSkippingTransitionedEventAttributes
+) -> None:
+    time_skipping.transitioned(state, at, event)
+
+
 HANDLERS: Handlers = {
     E.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED: _started,
     E.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES: _upserted,
     E.EVENT_TYPE_WORKFLOW_PROPERTIES_MODIFIED: _modified,
+    E.EVENT_TYPE_WORKFLOW_EXECUTION_TIME_SKIPPING_TRANSITIONED: _skipped,
     **{kind: _closed(status) for kind, status in STATUS_AFTER.items()},
 }

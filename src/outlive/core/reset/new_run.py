@@ -20,7 +20,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.failure.v1 import Failure, ResetWorkflowFailureInfo
 from temporalio.api.history.v1 import HistoryEvent, WorkflowTaskFailedEventAttributes
 
-from outlive.core import workflow_task
+from outlive.core import time_skipping, workflow_task
 from outlive.core.effects import outstanding
 from outlive.core.replay import replay, tasks
 from outlive.core.state import Start, State, TaskState
@@ -59,6 +59,7 @@ class Prefix:
 def begin(prefix: Prefix, reset: Reset, run_id: str, now: int, context: Context) -> Transition:
     """Begin the new run. Raises InvalidArgument if no workflow task was pending at the point.
 
+    `now` is the server's time: the run's own is ahead of it by what had been skipped up to the point.
     The transition is left open for what is applied again; call `finish` of this module on it.
     """
     state, info = prefix.state, prefix.state.info
@@ -69,7 +70,7 @@ def begin(prefix: Prefix, reset: Reset, run_id: str, now: int, context: Context)
             "Can only reset workflow to event ID in range [WorkflowTaskScheduled +1, WorkflowTaskStarted + 1]: "
             f"{reset.event_id}"
         )
-    t = Transition(state, now, context, _reader(state))
+    t = Transition(state, now + info.skipped, context, _reader(state))
     if info.task_state == TaskState.SCHEDULED:
         workflow_task.start(t, request_id=context.new_id(), identity=context.identity)
     failed = WorkflowTaskFailedEventAttributes(
@@ -82,7 +83,7 @@ def begin(prefix: Prefix, reset: Reset, run_id: str, now: int, context: Context)
         new_run_id=run_id,
     )
     event_id = t.add(EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED, failed)
-    tasks.failed(state, event_id, now, failed)
+    tasks.failed(state, event_id, t.now, failed)
     info.reset_request_id = reset.request_id
     replay.finish(state)
     return t
@@ -96,5 +97,5 @@ def _reader(state: State) -> Callable[[int], HistoryEvent]:
 def finish(t: Transition) -> None:
     """All is applied: have a worker look at the run, and take up what it owes."""
     workflow_task.schedule(t)
-    t.finish()
+    time_skipping.finish(t)
     t.effects[:] = outstanding(t.state)
