@@ -12,6 +12,7 @@ import itertools
 from collections import Counter
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -31,6 +32,7 @@ from outlive.core.waking import wake
 from outlive.errors import ServiceError
 from outlive.limits import SECOND, ExecutionLimits
 
+pytestmark = pytest.mark.timeout(240)  # many examples, on a machine that others use as well
 C = CommandType
 E = EventType
 NOW = 1_700_000_000 * SECOND

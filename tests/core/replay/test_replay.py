@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
@@ -14,6 +15,8 @@ from outlive.core.reset.new_run import Prefix, Reset
 from outlive.core.state import TaskState
 from outlive.errors import InvalidArgument
 from tests.core.replay.lives import Life, observed
+
+pytestmark = pytest.mark.timeout(240)  # many examples, on a machine that others use as well
 
 
 def copied(events: list[HistoryEvent]) -> list[HistoryEvent]:
