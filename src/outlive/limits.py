@@ -83,6 +83,7 @@ WORKFLOW_TASK_HEARTBEAT_TOTAL: Final = 30 * MINUTE  # of one task kept alive by 
 WORKFLOW_TASK_RETRY_FIRST_ATTEMPTS: Final = 3  # up to here a failing task is given its plain time-out
 WORKFLOW_TASK_RETRY_BACKOFF_INITIAL: Final = 5 * SECOND  # then it grows from this ...
 WORKFLOW_TASK_RETRY_BACKOFF_MAX: Final = 10 * MINUTE  # ... to this
+COMPLETION_PAGES_BYTES: Final = 64 * MIB  # of completions in pages whose final page has not come
 SPECULATIVE_SCHEDULE_TO_START: Final = 5 * SECOND  # a speculative task becomes a normal one after it
 QUERY_FAILING_ATTEMPTS: Final = 3  # a query of a workflow whose task failed so often is refused
 REPORTED_PROBLEMS_AFTER: Final = 5  # failures in a row, then TemporalReportedProblems says so

@@ -31,6 +31,7 @@ CAPABILITIES = NamespaceInfo.Capabilities(
     worker_heartbeats=True,
     worker_poll_complete_on_shutdown=True,
     poller_autoscaling=True,
+    workflow_task_completion_pagination=True,
 )
 """Only what is true: SDKs and tools change what they do by these."""
 

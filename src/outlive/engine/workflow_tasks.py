@@ -29,6 +29,7 @@ from outlive.core.version_names import of_worker, stamped
 from outlive.engine import tokens, wire
 from outlive.engine.activity_tasks import ActivityTasks
 from outlive.engine.calls import Call
+from outlive.engine.completion_pages import CompletionPages
 from outlive.engine.dispatch import Dispatch
 from outlive.engine.matching import Matching, Offer, QueueName
 from outlive.engine.namespaces import Namespace
@@ -65,6 +66,7 @@ class WorkflowTasks:
         self._queries = queries
         self._activities = activity_tasks
         self._updates = updates
+        self._pages = CompletionPages()
 
     # -- poll
 
@@ -187,6 +189,11 @@ class WorkflowTasks:
         self, namespace: Namespace, request: RespondWorkflowTaskCompletedRequest, call: Call
     ) -> RespondWorkflowTaskCompletedResponse | bytes:
         run, token = self._answered(namespace, request.task_token)
+        if request.intermediate_page:
+            self._pages.keep(token, request)
+            return RespondWorkflowTaskCompletedResponse()
+        request = self._pages.whole(token, request)
+        self._pages.drop(token)
         new_request_id = self._runs.new_id()
         outcome = self._runs.decide(
             run, lambda t: self._complete(t, run, request, new_request_id), durable=lambda o: not o.dropped
