@@ -13,6 +13,7 @@ from temporalio.api.failure.v1 import Failure
 
 from outlive.limits import TIMEOUT_MAX
 
+ZERO_TIME = -62_135_596_800 * 1_000_000_000  # 0001-01-01: how the protocol's own server writes an unset time
 SECOND = 1_000_000_000
 
 

@@ -15,8 +15,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
+from temporalio.api.taskqueue.v1 import TaskQueueVersioningInfo
+
 from outlive.core.deployments.state import Deployment, Queue
-from outlive.core.version_names import VersionName
+from outlive.core.proto import ZERO_TIME, timestamp
+from outlive.core.version_names import VersionName, dotted
 
 
 class Target(NamedTuple):
@@ -50,6 +53,18 @@ class QueueRouting:
         if self.ramp > 0 and (self.ramp >= 100 or ramp_threshold(workflow_id) <= self.ramp):
             return Target(self.ramping, self.ramp_revision)
         return Target(self.current, self.current_revision)
+
+    def info(self) -> TaskQueueVersioningInfo:
+        """As descriptions of the task queue show it."""
+        changed = max(self.current_changed, self.ramp_changed if self.ramps else 0)
+        return TaskQueueVersioningInfo(
+            current_deployment_version=self.current.message() if self.current is not None else None,
+            current_version=dotted(self.current),
+            ramping_deployment_version=self.ramping.message() if self.ramping is not None else None,
+            ramping_version=dotted(self.ramping) if self.ramps else "",
+            ramping_version_percentage=self.ramp,
+            update_time=timestamp(changed or ZERO_TIME),
+        )
 
 
 UNROUTED: Final = QueueRouting()

@@ -15,8 +15,8 @@ Rules (all of them live in this file)
 - No activity starts in a transition. One that starts on a version which the run would move to by now makes
   the run move first. Activities that wait are offered again when the run has moved.
 - Stickiness ends with a transition. In one, only the version it goes to becomes sticky.
-- An override that changes version or behaviour ends the transition. A one-time override is done once its
-  version has completed a task.
+- An override to one version ends the transition. A one-time override is done once its version has
+  completed a task.
 - A pinned run is told, with its tasks, that the routing has another version for it; not while it has an
   override, and not again once its chain has declined that revision by continuing as new.
 - Continue-as-new: a pinned run's successor is pinned as well, unless the command asks for an initial
@@ -143,8 +143,10 @@ def shown(state: State) -> VersioningInfo | None:
         info.version_transition.version = dotted(named(info.version_transition.deployment_version))
     if info.HasField("versioning_override"):
         old = info.versioning_override
-        old.behavior = _override_behavior(old)
-        if old.WhichOneof("override") == "pinned":
+        kind = old.WhichOneof("override")
+        if kind != "one_time":  # the older fields cannot say it
+            old.behavior = _override_behavior(old)
+        if kind == "pinned":
             old.pinned_version = dotted(override_version(old))
     return info
 
@@ -287,9 +289,10 @@ def override(state: State, wanted: VersioningOverride | None) -> bool:
         target = override_version(info.versioning_override)
         if target is not None:
             state.info.deployment_name = target.deployment
+    if lasting_behavior(info) == PINNED:
+        info.ClearField("version_transition")
     changed = before != (version(info), behavior(info))
     if changed:
-        info.ClearField("version_transition")
         state.info.sticky_queue = ""
         state.info.sticky_timeout = 0
     _keep(state.info, info)

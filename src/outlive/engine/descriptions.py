@@ -40,7 +40,7 @@ from temporalio.api.workflowservice.v1 import (
 
 from outlive.core import activities, options, time_skipping, versioning
 from outlive.core.filter import parse_filter
-from outlive.core.proto import SECOND, copy_fields, duration, json_payload, timestamp
+from outlive.core.proto import ZERO_TIME, copy_fields, duration, json_payload, timestamp
 from outlive.core.state import BUFFERED, Activity, ActivityState, State, TaskState
 from outlive.core.visibility import VisibilityRecord, index_attributes
 from outlive.engine.calls import Call
@@ -224,14 +224,11 @@ def _config(state: State) -> WorkflowExecutionConfig:
     return result
 
 
-_ZERO_TIME = -62135596800 * SECOND  # 0001-01-01: how the protocol's own server writes an unset time
-
-
 def _extended(state: State) -> WorkflowExecutionExtendedInfo:
     start, info = state.start, state.info
     result = WorkflowExecutionExtendedInfo(
         original_start_time=timestamp(start.chain_start_time),
-        run_expiration_time=timestamp(info.run_expires_at or _ZERO_TIME),
+        run_expiration_time=timestamp(info.run_expires_at or ZERO_TIME),
         cancel_requested=info.cancel_requested,
         reset_run_id=info.reset_run_id,
     )

@@ -65,7 +65,7 @@ class Engine:
         self.histories = Histories(self.runs, storage, waits)
         self.fast_forwards = FastForwards(self.runs, waits)
         self.descriptions = Descriptions(self.runs, storage)
-        self.task_queues = TaskQueues(self.matching, storage, writer, clock)
+        self.task_queues = TaskQueues(self.matching, storage, writer, clock, self.deployments)
         self._timers = Timers(storage, clock, self.runs, self._due)
         self._storage = storage
         self.runs.on_effect = self._effect

@@ -17,7 +17,6 @@ from temporalio.api.taskqueue.v1 import (
     TaskQueueStatus,
     TaskQueueTypeInfo,
     TaskQueueVersionInfo,
-    TaskQueueVersioningInfo,
 )
 from temporalio.api.workflowservice.v1 import (
     DescribeTaskQueueRequest,
@@ -29,7 +28,8 @@ from temporalio.api.workflowservice.v1 import (
 )
 
 from outlive.clock import Clock
-from outlive.core.proto import SECOND, timestamp
+from outlive.core.proto import timestamp
+from outlive.core.queue_routing import Routes
 from outlive.engine.calls import Call
 from outlive.engine.matching import LevelStats, Matching, PollerSeen, QueueName, QueueSettings
 from outlive.engine.namespaces import Namespace
@@ -41,17 +41,16 @@ from outlive.store.port import EntityRow, Storage, Writer
 T = TaskQueueType
 KIND: Final = "task-queue"  # of the entities that hold settings
 OWNER: Final = "outlive"  # of a queue's partition: one process has them all
-UNVERSIONED: Final = "__unversioned__"
 _UNLIMITED: Final = 100_000.0  # told of a poller that asks for no limit
-_NO_TIME: Final = -62135596800 * SECOND  # 0001-01-01: how the protocol's own server writes an unset time
 _SETTABLE: Final = (T.TASK_QUEUE_TYPE_WORKFLOW, T.TASK_QUEUE_TYPE_ACTIVITY)  # queues that are here
 
 
 class TaskQueues:
     """What the queues hold, who polls them, and what is set of them."""
 
-    def __init__(self, matching: Matching, storage: Storage, writer: Writer, clock: Clock) -> None:
+    def __init__(self, matching: Matching, storage: Storage, writer: Writer, clock: Clock, routes: Routes) -> None:
         self._matching = matching
+        self._routes = routes
         self._storage = storage
         self._writer = writer
         self._clock = clock
@@ -83,9 +82,8 @@ class TaskQueues:
         )
         queue = request.task_queue
         if queue.kind != TaskQueueKind.TASK_QUEUE_KIND_STICKY or not queue.normal_name:
-            response.versioning_info.CopyFrom(
-                TaskQueueVersioningInfo(current_version=UNVERSIONED, update_time=timestamp(_NO_TIME))
-            )
+            routing = self._routes.routing(namespace.id, name.name, activities=name.activities)
+            response.versioning_info.CopyFrom(routing.info())
         stats = self._stats(self._matching.versions(name) or [name])
         if request.include_task_queue_status:
             backlog = sum(level.backlog for level in stats.values())

@@ -112,15 +112,21 @@ def listed(deployment: Deployment) -> ListWorkerDeploymentsResponse.WorkerDeploy
         name=deployment.name, create_time=timestamp(deployment.created), routing_config=routing(deployment)
     )
     versions = deployment.versions
+
+    def of(version: Version) -> Summary:
+        result = summary(deployment, version)
+        result.ClearField("drainage_status")  # lists never had the older field
+        return result
+
     if versions:
         latest = max(versions.values(), key=lambda v: v.created)
-        result.latest_version_summary.CopyFrom(summary(deployment, latest))
+        result.latest_version_summary.CopyFrom(of(latest))
     for field, build_id in (
         (result.current_version_summary, deployment.routing.current),
         (result.ramping_version_summary, deployment.routing.ramping),
     ):
         if build_id and build_id in versions:
-            field.CopyFrom(summary(deployment, versions[build_id]))
+            field.CopyFrom(of(versions[build_id]))
     return result
 
 

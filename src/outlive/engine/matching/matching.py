@@ -269,9 +269,8 @@ class Matching:
         return [queue.name for queue in self._versions(base)]
 
     def busy(self, name: QueueName) -> bool:
-        """Whether the queue has work that waits."""
-        queue = self._queues.get(name)
-        return queue is not None and bool(queue.backlog)
+        """Whether the queue has work that waits, or has had any lately."""
+        return any(level.backlog or level.add_rate for level in self.stats(name).values())
 
     # -- ending
 
