@@ -14,7 +14,7 @@ from outlive.config import ServerConfig, TimeSkipping
 from outlive.core.state import State
 from outlive.core.visibility import VisibilityRecord
 from outlive.engine.descriptions import record_of
-from outlive.engine.dynamic_config import execution_limits
+from outlive.engine.dynamic_config import deployment_limits, execution_limits
 from outlive.engine.engine import Engine
 from outlive.engine.namespaces import TYPES_BY_NAME, Namespaces
 from outlive.engine.runs import pending_of
@@ -70,7 +70,14 @@ class Server:
         for name in dict.fromkeys(("default", *self.config.namespaces)):
             namespaces.ensure(name, attributes)
         await writer.flush()
-        engine = Engine(store, writer, self._clock, namespaces, self._waits)
+        engine = Engine(
+            store,
+            writer,
+            self._clock,
+            namespaces,
+            self._waits,
+            deployment_limits(self.config.dynamic_config),
+        )
         if engine.time_skipping is not None and self.config.time_skipping == TimeSkipping.LOCKED:
             engine.time_skipping.lock()
         writer.on_events = engine.runs.on_events

@@ -27,7 +27,6 @@ CAPABILITIES = GetSystemInfoResponse.Capabilities(
     upsert_memo=True,
     eager_workflow_start=True,
     sdk_metadata=True,
-    build_id_based_versioning=True,
     count_group_by_execution_status=True,
     build_id_based_versioning=True,
 )

@@ -27,7 +27,7 @@ from outlive.core.versioning import modern, override_version
 from outlive.engine.matching import Matching, QueueName
 from outlive.engine.namespaces import Namespaces
 from outlive.errors import FailedPrecondition, ResourceExhausted
-from outlive.limits import POLLER_SEEN, SECOND, DeploymentLimits
+from outlive.limits import SECOND, DeploymentLimits
 from outlive.store.port import EntityRow, Storage, Writer
 
 log = logging.getLogger(__name__)
@@ -171,7 +171,7 @@ class Deployments:
 
     def _polled(self, namespace_id: str, name: VersionName, version: Version) -> bool:
         return any(
-            self._matching.polled_lately(QueueName(namespace_id, queue.name, queue.activities, str(name)), POLLER_SEEN)
+            self._matching.pollers(QueueName(namespace_id, queue.name, queue.activities, str(name)))
             for queue in version.queues
         )
 
@@ -257,7 +257,17 @@ class Deployments:
 
     def _look(self) -> None:
         self._looking = asyncio.get_running_loop().create_task(self.look())
-        self._looking.add_done_callback(lambda done: None if done.cancelled() else self.rearm())
+        self._looking.add_done_callback(self._looked)
+
+    def _looked(self, done: asyncio.Task[None]) -> None:
+        if done.cancelled():
+            return
+        error = done.exception()
+        if error is None:
+            self.rearm()
+        else:
+            log.error("could not look at draining versions; trying again in a minute", exc_info=error)
+            self._handle = asyncio.get_running_loop().call_later(_SLEEP_MAX / SECOND, self._look)
 
     async def look(self) -> None:
         """Look at the draining versions that are due."""

@@ -6,8 +6,9 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 
+from outlive.core.calendar.durations import parse_duration
 from outlive.errors import StartupError
-from outlive.limits import ExecutionLimits
+from outlive.limits import DeploymentLimits, ExecutionLimits
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,18 @@ KEYS: Mapping[str, str] = {
     "history.maxTotalUpdates": "updates_total_max",
     "frontend.WorkflowTimeSkippingMaxSkipPerSession": "time_skips_max",
 }
-_BY_LOWER = {key.lower(): name for key, name in KEYS.items()}  # Temporal's keys are case-insensitive
+DEPLOYMENT_KEYS: Mapping[str, str] = {
+    "matching.maxDeployments": "deployments_max",
+    "matching.maxVersionsInDeployment": "versions_max",
+    "matching.maxTaskQueuesInDeploymentVersion": "queues_max",
+    "matching.maxVersionsInTaskQueue": "versions_in_queue_max",
+    "matching.wv.VersionDrainageStatusVisibilityGracePeriod": "drainage_grace",
+    "matching.wv.VersionDrainageStatusRefreshInterval": "drainage_refresh",
+}
+_DURATIONS = frozenset({"drainage_grace", "drainage_refresh"})
+# Temporal's keys are case-insensitive
+_BY_LOWER = {key.lower(): name for key, name in KEYS.items()}
+_DEPLOYMENT_BY_LOWER = {key.lower(): name for key, name in DEPLOYMENT_KEYS.items()}
 
 
 def execution_limits(values: Mapping[str, object]) -> ExecutionLimits:
@@ -38,10 +50,31 @@ def execution_limits(values: Mapping[str, object]) -> ExecutionLimits:
     changes: dict[str, int] = {}
     for key, value in values.items():
         name = _BY_LOWER.get(key.lower())
-        if name is None:
+        if name is not None:
+            changes[name] = _whole_number(key, value)
+        elif key.lower() not in _DEPLOYMENT_BY_LOWER:
             log.debug("dynamic configuration %s is not known here", key)
-        elif isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise StartupError(f"dynamic configuration {key} takes a whole number, not {value!r}.")
-        else:
-            changes[name] = value
     return replace(ExecutionLimits(), **changes)
+
+
+def deployment_limits(values: Mapping[str, object]) -> DeploymentLimits:
+    """The limits of worker deployments with the given keys applied."""
+    changes: dict[str, int] = {}
+    for key, value in values.items():
+        name = _DEPLOYMENT_BY_LOWER.get(key.lower())
+        if name is not None:
+            changes[name] = _duration(key, value) if name in _DURATIONS else _whole_number(key, value)
+    return replace(DeploymentLimits(), **changes)
+
+
+def _whole_number(key: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise StartupError(f"dynamic configuration {key} takes a whole number, not {value!r}.")
+    return value
+
+
+def _duration(key: str, value: object) -> int:
+    duration = parse_duration(value) if isinstance(value, str) else None
+    if duration is None or duration < 0:
+        raise StartupError(f"dynamic configuration {key} takes a duration such as 3m or 10s, not {value!r}.")
+    return duration

@@ -29,6 +29,7 @@ from outlive.engine.timers import Timers
 from outlive.engine.updates import Updates
 from outlive.engine.workers import Workers
 from outlive.engine.workflow_tasks import WorkflowTasks
+from outlive.limits import DeploymentLimits
 from outlive.store.port import Storage, Writer
 
 
@@ -39,12 +40,18 @@ class Engine:
     """
 
     def __init__(
-        self, storage: Storage, writer: Writer, clock: Clock, namespaces: Namespaces, waits: Clock | None = None
+        self,
+        storage: Storage,
+        writer: Writer,
+        clock: Clock,
+        namespaces: Namespaces,
+        waits: Clock | None = None,
+        deployment_limits: DeploymentLimits | None = None,
     ) -> None:
         waits = waits or clock
         self.namespaces = namespaces
         self.matching = Matching(waits)
-        self.deployments = Deployments(storage, writer, waits, namespaces, self.matching)
+        self.deployments = Deployments(storage, writer, waits, namespaces, self.matching, deployment_limits)
         self.deployment_requests = DeploymentRequests(self.deployments, self.matching)
         self.runs = Runs(storage, writer, clock, namespaces)
         self.runs.routes = self.deployments
