@@ -26,6 +26,10 @@ class ServerConfig:
     ui_ip: str = "127.0.0.1"
     ui_public_path: str = ""
     http_port: int | None = None  # None: no HTTP API; 0 picks a free one
+    ledger: bool = False  # whether a ledger runs beside it
+    ledger_ip: str = "127.0.0.1"
+    ledger_port: int | None = None  # None: the gRPC port plus 2000, or a free one; 0 picks a free one
+    ledger_secret: str = field(default="", repr=False)
     database: Path | None = None  # None: in memory
     namespaces: tuple[str, ...] = ()  # besides "default"
     search_attributes: Mapping[str, str] = field(default_factory=dict)  # name -> type name

@@ -26,7 +26,10 @@ from outlive.store.writer import GroupWriter
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+    from outlive.ledger.run import RunningLedger
     from outlive.web.serve import WebServer
+
+LEDGER_OFFSET = 2000  # the ledger's port is the gRPC port plus this, unless told otherwise
 
 
 class Server:
@@ -45,6 +48,7 @@ class Server:
         self._grpc: Http2Server | None = None
         self._http: AsgiServer | None = None
         self._web: WebServer | None = None
+        self._ledger: RunningLedger | None = None
 
     async def start(self) -> None:
         """Open the store and listen. Raises StartupError with a sentence for people."""
@@ -89,6 +93,8 @@ class Server:
         engine.begin()
         if self.config.http_port is not None:
             await self._start_http(table, self.config.http_port)
+        if self.config.ledger:
+            self._ledger = await self._start_ledger()
         if self.config.ui_port is not None:
             await self._start_web(self.config.ui_port)
 
@@ -108,6 +114,28 @@ class Server:
         )
         await http.start()
         self._http = http
+
+    async def _start_ledger(self) -> RunningLedger:
+        """On a file beside the server's; nothing of it is loaded before somebody uses it."""
+        from outlive.ledger.run import RunningLedger
+
+        database = self.config.database
+        beside = database.with_name(f"{database.stem}.ledger{database.suffix}") if database is not None else None
+
+        def on(port: int) -> RunningLedger:
+            secret = self.config.ledger_secret
+            return RunningLedger(beside, self.config.ledger_ip, port, secret=secret, lazy=True, on_failure=self._fail)
+
+        wanted = self.config.ledger_port
+        ledger = on(wanted if wanted is not None else _beyond(self.port, LEDGER_OFFSET))
+        try:
+            await ledger.start()
+        except StartupError:
+            if wanted is not None or not await _in_use(self.config.ledger_ip, ledger.port):
+                raise
+            ledger = on(0)  # the server starts all the same, and says where the ledger is
+            await ledger.start()
+        return ledger
 
     async def _start_web(self, port: int) -> None:
         """The pages come after the service, so that what they import does not hold it up."""
@@ -129,6 +157,11 @@ class Server:
         """The port of the pages; None without them."""
         return self._web.port if self._web is not None else None
 
+    @property
+    def ledger_port(self) -> int | None:
+        """The port of the ledger; None without it."""
+        return self._ledger.port if self._ledger is not None else None
+
     def _visibility_of(self, state: State) -> VisibilityRecord:
         assert self._engine is not None
         namespace = self._engine.namespaces.by_id(state.start.namespace_id)
@@ -147,6 +180,8 @@ class Server:
         """Let calls under way end, write what is waiting, and let the file go."""
         if self._web is not None:
             await self._web.stop()
+        if self._ledger is not None:
+            await self._ledger.stop(grace_s)
         if self._engine is not None:
             self._engine.stop()
         if self._http is not None:
@@ -157,3 +192,18 @@ class Server:
             await self._writer.close()
         if self._store is not None:
             self._store.close()
+
+
+def _beyond(port: int, offset: int) -> int:
+    """The port that much further, or any free one where there is none."""
+    return port + offset if port + offset <= 65535 else 0
+
+
+async def _in_use(ip: str, port: int) -> bool:
+    """Whether somebody else listens there."""
+    try:
+        _, writer = await asyncio.wait_for(asyncio.open_connection(ip, port), 1)
+    except OSError:
+        return False
+    writer.close()
+    return True

@@ -29,6 +29,10 @@ class _Commands(LazyGroup):
     lazy={
         "workflow": ("outlive.cli.workflow:workflow", "Start, watch, ask and change workflows."),
         "why": ("outlive.cli.why:why", "Why a run does not move, and what to do about it."),
+        "quota": ("outlive.cli.quota:quota", "Limits on model calls: requests, tokens, calls at the same time."),
+        "budget": ("outlive.cli.budget:budget", "How much model calls may spend."),
+        "cost": ("outlive.cli.cost:cost", "What model calls came to."),
+        "ledger": ("outlive.cli.ledger:ledger", "Run the ledger alone, for instance beside a Temporal cluster."),
     },
 )
 @click.version_option(__version__, "-v", "--version", prog_name="outlive")

@@ -64,6 +64,8 @@ def _announce(config: ServerConfig, server: Server) -> None:
         lines.append(f"UI:     http://{config.ui_ip}:{server.ui_port}{config.ui_public_path}")
     if server.http_port is not None:
         lines.append(f"HTTP:   http://{config.ip}:{server.http_port}/api/v1")
+    if server.ledger_port is not None:
+        lines.append(f"Ledger: http://{config.ledger_ip}:{server.ledger_port}")
     lines.append(f"Data:   {data}")
     if sys.stdout.isatty():
         lines.append("")

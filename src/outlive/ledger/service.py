@@ -108,6 +108,10 @@ class Service:
         assert self._failed is not None, "the ledger has not been opened"
         return await asyncio.shield(self._failed)
 
+    def stop_waiting(self) -> None:
+        """Answer those who wait for a turn: they are told to ask again."""
+        self._calls.stop()
+
     async def close(self) -> None:
         """Write what is waiting, and let the database go."""
         if self._sweeper is not None:

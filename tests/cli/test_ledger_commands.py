@@ -1,0 +1,144 @@
+"""`outlive ledger`, `quota`, `budget` and `cost`, as people use them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+OUTLIVE = [sys.executable, "-m", "outlive"]
+WITHOUT = {key: value for key, value in os.environ.items() if not key.startswith("OUTLIVE_")}
+
+
+def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*OUTLIVE, *arguments], capture_output=True, text=True, timeout=30, check=False, env={**WITHOUT, **more}
+    )
+
+
+@contextmanager
+def started(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A process with a ledger, and the ledger's address."""
+    child = subprocess.Popen(
+        [*OUTLIVE, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=WITHOUT
+    )
+    try:
+        assert child.stdout is not None
+        address = None
+        while address is None:
+            line = child.stdout.readline()
+            assert line, child.stderr.read() if child.stderr else ""
+            address = re.match(r"Ledger: (\S+)", line)
+        yield child, address[1]
+    finally:
+        child.kill()
+        child.communicate()
+
+
+def test_quotas_budgets_and_costs_on_a_ledger_alone(tmp_path: Path) -> None:
+    database = str(tmp_path / "ledger.db")
+    with started("ledger", "--db", database, "--port", "0") as (child, address):
+        at = {"OUTLIVE_LEDGER": address}
+        assert "No quotas" in run("quota", "list", **at).stdout
+        assert run("quota", "set", "openai", "--scope", "model=gpt-5", "--tokens", "60000", **at).returncode == 0
+        assert (
+            run("budget", "set", "teams", "--scope", "team=*", "--hard", "0.50", "--soft", "0.4", **at).returncode == 0
+        )
+        listed = json.loads(run("quota", "list", "-o", "json", **at).stdout)
+        assert [(use["quota"]["name"], use["quota"]["tokens"]) for use in listed] == [("openai", 60_000)]
+        request = urllib.request.Request(
+            f"{address}/v1/record",
+            json.dumps(
+                {
+                    "call": {"key": "k", "model": "gpt-5", "team": "red", "workflow_type": "Chat"},
+                    "result": {"usage": {"input": 1000, "output": 100}, "cost": 450_000_000},
+                }
+            ).encode(),
+            method="POST",
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            assert answer.status == 200
+        table = run("budget", "list", **at).stdout
+        assert "team=red" in table
+        assert "90%" in table
+        assert "warned" in table
+        raised = json.loads(run("budget", "raise", "teams", "--by", "1", "-o", "json", **at).stdout)
+        assert raised["hard"] == 1_500_000_000
+        (row,) = json.loads(run("cost", "--by", "type", "-o", "json", **at).stdout)
+        assert (row["group"], row["calls"], row["cost"]) == ("Chat", 1, 450_000_000)
+        assert "$0.45" in run("cost", **at).stdout
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(10) == 0
+    with started("ledger", "--db", database, "--port", "0") as (_, address):
+        (use,) = json.loads(run("budget", "list", "-o", "json", "--ledger", address).stdout)
+        assert use["spent"] == 450_000_000
+        assert run("budget", "delete", "teams", "--ledger", address).returncode == 0
+
+
+def test_a_server_has_a_ledger_that_is_made_when_it_is_used(tmp_path: Path) -> None:
+    database = tmp_path / "outlive.db"
+    beside = tmp_path / "outlive.ledger.db"
+    arguments = (
+        "server",
+        "start-dev",
+        "--headless",
+        "--port",
+        "0",
+        "--ledger-port",
+        "0",
+        "--db-filename",
+        str(database),
+    )
+    with started(*arguments) as (child, address):
+        assert not beside.exists()
+        assert run("quota", "set", "q", "--requests", "5", "--ledger", address).returncode == 0
+        assert beside.exists()
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(10) == 0
+    with started(*arguments) as (_, address):
+        assert "5/min" in run("quota", "list", "--ledger", address).stdout
+
+
+def test_a_server_without_one() -> None:
+    child = subprocess.Popen(
+        [*OUTLIVE, "server", "start-dev", "--headless", "--port", "0", "--no-ledger"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=WITHOUT,
+    )
+    try:
+        assert child.stdout is not None
+        lines = [child.stdout.readline() for _ in range(2)]
+        assert lines[0].startswith("Server:")
+        assert lines[1].startswith("Data:")
+    finally:
+        child.kill()
+        child.communicate()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["ledger", "--db", "/no/such/folder/x.db", "--port", "0"], 2, "does not exist"),
+        (["ledger", "--db", "postgresql://nobody@127.0.0.1:1/x", "--port", "0"], 2, "cannot be opened"),
+        (["quota", "list", "--ledger", "http://127.0.0.1:1"], 1, "outlive ledger"),
+        (["quota", "list", "--ledger", "ftp://x"], 2, "not an address"),
+        (["quota", "set", "q", "--scope", "model"], 2, "LABEL=VALUE"),
+        (["budget", "set", "b", "--hard", "lots"], 2, "5 or 0.25"),
+        (["budget", "set", "b", "--hard", "lots", "--unit", "tokens"], 2, "2M"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_sentence(arguments: list[str], status: int, words: str) -> None:
+    ended = run(*arguments)
+    assert ended.returncode == status
+    assert words in " ".join(ended.stderr.split())
+    assert "Traceback" not in ended.stderr
