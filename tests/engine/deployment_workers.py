@@ -19,7 +19,8 @@ from temporalio.api.workflowservice.v1 import (
     SetWorkerDeploymentRampingVersionRequest,
 )
 from temporalio.client import Client
-from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+from temporalio.common import PinnedVersioningOverride, VersioningBehavior, WorkerDeploymentVersion
+from temporalio.exceptions import FailureError
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig
 
@@ -104,6 +105,22 @@ class OneNote:
         return await workflow.execute_activity("where", result_type=str, start_to_close_timeout=SHORT)
 
 
+@workflow.defn(versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
+class Sender:
+    """Has a child on another build; tells the child's build, or why there was none."""
+
+    @workflow.run
+    async def run(self, build_id: str) -> str:
+        try:
+            return await workflow.execute_child_workflow(
+                OneNote.run,
+                id=f"{workflow.info().workflow_id}-child",
+                versioning_override=PinnedVersioningOverride(WorkerDeploymentVersion(DEPLOYMENT, build_id)),
+            )
+        except FailureError as error:
+            return str(error)
+
+
 @workflow.defn(name="OneNote")
 class PlainNote:
     """The same for workers without a version: those may not report a behaviour."""
@@ -128,7 +145,7 @@ async def worker(client: Client, build_id: str | None, queue: str = QUEUE) -> As
     async with Worker(
         client,
         task_queue=queue,
-        workflows=[Pinned, Upgrading, PinnedParent, OneNote] if build_id is not None else [PlainNote],
+        workflows=[Pinned, Upgrading, PinnedParent, Sender, OneNote] if build_id is not None else [PlainNote],
         activities=[where],
         deployment_config=config,
         workflow_runner=UnsandboxedWorkflowRunner(),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.enums.v1 import StartChildWorkflowExecutionFailedCause as Cause
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflow.v1 import WorkflowExecutionVersioningInfo
@@ -19,7 +20,17 @@ from temporalio.service import RPCError, RPCStatusCode
 from outlive.config import ServerConfig
 from outlive.server import Server
 from tests.engine import deployment_workers as dw
-from tests.engine.deployment_workers import DEPLOYMENT, QUEUE, OneNote, Pinned, PinnedParent, Status, Upgrading, worker
+from tests.engine.deployment_workers import (
+    DEPLOYMENT,
+    QUEUE,
+    OneNote,
+    Pinned,
+    PinnedParent,
+    Sender,
+    Status,
+    Upgrading,
+    worker,
+)
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -146,6 +157,20 @@ async def test_children_and_continued_runs_of_a_pinned_run_are_on_its_version(cl
             PinnedParent.run, [], id="parent", task_queue=QUEUE, versioning_override=override
         )
         assert await handle.result() == ["b1", "b1", "b1"]
+
+
+async def test_a_child_goes_where_its_own_override_says(client: Client) -> None:
+    async with worker(client, "b1"), worker(client, "b2"):
+        await dw.set_current(client, "b1")
+        assert await (await start(client, Sender, "sends", args=["b2"])).result() == "b2"
+        failed = await start(client, Sender, "fails", args=["b9"])
+        assert await failed.result() == "Invalid versioning override"
+        causes = [
+            event.start_child_workflow_execution_failed_event_attributes.cause
+            async for event in failed.fetch_history_events()
+            if event.HasField("start_child_workflow_execution_failed_event_attributes")
+        ]
+        assert causes == [Cause.START_CHILD_WORKFLOW_EXECUTION_FAILED_CAUSE_INVALID_VERSIONING_OVERRIDE]
 
 
 async def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:

@@ -39,9 +39,10 @@ from outlive.core.effects import (
     outstanding,
 )
 from outlive.core.runs import Origin, open_run
+from outlive.engine.deployments import Deployments
 from outlive.engine.dispatch import Dispatch
 from outlive.engine.runs import Run, Runs
-from outlive.errors import AlreadyExists, NotFound, ServiceError
+from outlive.errors import AlreadyExists, FailedPrecondition, NotFound, ServiceError
 
 log = logging.getLogger(__name__)
 _ChildCause = StartChildWorkflowExecutionFailedCause
@@ -56,10 +57,11 @@ class Effects:
     Children start by `clock`.
     """
 
-    def __init__(self, runs: Runs, dispatch: Dispatch, clock: Clock) -> None:
+    def __init__(self, runs: Runs, dispatch: Dispatch, clock: Clock, deployments: Deployments) -> None:
         self._runs = runs
         self._dispatch = dispatch
         self._clock = clock
+        self._deployments = deployments
         self._waiting: deque[tuple[int, Effect]] = deque()
         self._scheduled = False
         self.on_closed: Callable[[Run], None] = lambda run: None
@@ -125,10 +127,14 @@ class Effects:
             self._runs.decide(run, lambda t: children.started(t, initiated_id, last.state.start.run_id))
             return
         conflict = WorkflowIdConflictPolicy.WORKFLOW_ID_CONFLICT_POLICY_FAIL
+        cause = _ChildCause.START_CHILD_WORKFLOW_EXECUTION_FAILED_CAUSE_WORKFLOW_ALREADY_EXISTS
         try:
             admission = starting.admit(last.state if last else None, initiated.workflow_id_reuse_policy, conflict)
-        except AlreadyExists:
-            cause = _ChildCause.START_CHILD_WORKFLOW_EXECUTION_FAILED_CAUSE_WORKFLOW_ALREADY_EXISTS
+            cause = _ChildCause.START_CHILD_WORKFLOW_EXECUTION_FAILED_CAUSE_INVALID_VERSIONING_OVERRIDE
+            self._deployments.require_version(
+                child.namespace_id, initiated.versioning_override, initiated.task_queue.name
+            )
+        except (AlreadyExists, FailedPrecondition):
             self._runs.decide(run, lambda t: children.start_failed(t, initiated_id, cause))
             return
         if admission == starting.Admission.TERMINATE_THEN_NEW and last is not None:

@@ -56,7 +56,7 @@ class Engine:
         self.runs = Runs(storage, writer, clock, namespaces)
         self.runs.routes = self.deployments
         self.dispatch = Dispatch(self.runs, self.matching, waits, self.deployments)
-        self.effects = Effects(self.runs, self.dispatch, clock)
+        self.effects = Effects(self.runs, self.dispatch, clock, self.deployments)
         self.queries = Queries(self.runs, self.matching, waits, self.dispatch, self.deployments)
         self.updates = Updates(self.runs, waits)
         self.activity_tasks = ActivityTasks(self.runs, self.matching, waits, self.dispatch)
