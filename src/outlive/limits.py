@@ -139,6 +139,12 @@ class DeploymentLimits:
     drainage_refresh: int = 3 * MINUTE  # matching.wv.VersionDrainageStatusRefreshInterval: between looks
 
 
+# Batch operations -------------------------------------------------------------------------------------
+BATCHES_AT_ONCE: Final = 10  # running in one namespace; ours: Temporal's allows one
+BATCH_RATE: Final = 1_000.0  # operations a second of a batch that names no rate; ours: Temporal's does 50
+BATCH_PAGE: Final = 200  # targets between two writings of a batch's progress
+BATCH_ATTEMPTS: Final = 3  # of one target, before it counts as failed
+
 # The engine's own -----------------------------------------------------------------------------------
 STATE_CACHE_MAX: Final = 4_000  # loaded executions kept; the least recently used go first
 COMMIT_GATHER: Final = 1 * MS  # between commits that several share: fewer and fuller ones cost less

@@ -16,7 +16,17 @@ from outlive.api import testing, validation
 from outlive.api.handlers import Answer, Handlers, Method, Rpc
 from outlive.api.health import health_handlers
 from outlive.api.namespaces import NamespaceRpcs
-from outlive.api.rpcs import Check, EngineMethod, deployments, executions, resets, task_queues, tasks, workers
+from outlive.api.rpcs import (
+    Check,
+    EngineMethod,
+    batches,
+    deployments,
+    executions,
+    resets,
+    task_queues,
+    tasks,
+    workers,
+)
 from outlive.api.search_attributes import SearchAttributeRpcs
 from outlive.api.system import SystemRpcs
 from outlive.api.validation.common import checked_namespace
@@ -32,7 +42,7 @@ TEST_SERVICE = "temporal.api.testservice.v1.TestService"
 
 _NO_TOKEN = "Task token not set on request."
 
-_CAPABILITIES = (deployments, executions, resets, task_queues, tasks, workers)
+_CAPABILITIES = (batches, deployments, executions, resets, task_queues, tasks, workers)
 
 
 def _in_namespace(engine: Engine, clock: Clock, by_token: bool, check: Check, method: EngineMethod) -> Method:

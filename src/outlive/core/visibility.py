@@ -41,6 +41,7 @@ TYPE_NAMES: Final[Mapping[int, str]] = {
 
 SCHEDULE_DIVISION: Final = "TemporalScheduler"
 SCHEDULE_ID_PREFIX: Final = "temporal-sys-scheduler:"  # + schedule id = its record's workflow id
+BATCH_DIVISION: Final = "TemporalBatcher"
 ACTIVITY_DIVISION: Final = "3332429922"  # of standalone activities; Temporal's number for them
 
 SYSTEM_ATTRIBUTES: Final[AttributeTypes] = {

@@ -8,6 +8,8 @@ from outlive.clock import Clock, SkippingClock
 from outlive.core.effects import Effect
 from outlive.core.waking import wake
 from outlive.engine.activity_tasks import ActivityTasks
+from outlive.engine.batches.batches import Batches
+from outlive.engine.batches.operations import Operations
 from outlive.engine.deployment_requests import DeploymentRequests
 from outlive.engine.deployments import Deployments
 from outlive.engine.descriptions import Descriptions
@@ -69,6 +71,8 @@ class Engine:
         self.multi_operations = MultiOperations(self.runs, self.starts, self.updates)
         self.lifecycle = Lifecycle(self.runs)
         self.resets = Resets(self.runs, clock)
+        operations = Operations(self.runs, self.lifecycle, self.resets)
+        self.batches = Batches(storage, writer, waits, namespaces, operations)
         self.histories = Histories(self.runs, storage, waits)
         self.fast_forwards = FastForwards(self.runs, waits)
         self.descriptions = Descriptions(self.runs, storage)
@@ -92,6 +96,7 @@ class Engine:
         self.effects.recover(recovery.pending)
         self._timers.begin()
         self.deployments.begin()
+        self.batches.begin()
 
     def stop(self) -> None:
         """Let waiting polls go, and no more timers fire."""
@@ -99,6 +104,7 @@ class Engine:
         if self.time_skipping is not None:
             self.time_skipping.stop()
         self.deployments.stop()
+        self.batches.stop()
         self.matching.close()
 
     def _effect(self, run: Run, effect: Effect) -> None:

@@ -4,6 +4,7 @@ The words are the protocol's own where clients or people know them. A check neve
 """
 
 from outlive.api.validation import (
+    batches,
     deployments,
     executions,
     lists,
@@ -22,6 +23,7 @@ from outlive.api.validation.common import Scope, nothing
 
 __all__ = [
     "Scope",
+    "batches",
     "deployments",
     "executions",
     "lists",

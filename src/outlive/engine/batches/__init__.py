@@ -1,0 +1,1 @@
+"""Batch operations: one request, many runs."""

@@ -1,0 +1,118 @@
+"""What a batch does to one run: the same as the RPC for one run does."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeAlias
+
+from temporalio.api.common.v1 import ResetOptions, WorkflowExecution
+from temporalio.api.enums.v1 import ResetReapplyType, ResetType
+from temporalio.api.workflowservice.v1 import (
+    DeleteWorkflowExecutionRequest,
+    RequestCancelWorkflowExecutionRequest,
+    SignalWorkflowExecutionRequest,
+    TerminateWorkflowExecutionRequest,
+)
+
+from outlive.core.batches import Batch
+from outlive.core.reset import reapply
+from outlive.core.reset.new_run import Reset
+from outlive.engine.calls import Call
+from outlive.engine.lifecycle import Lifecycle
+from outlive.engine.namespaces import Namespace
+from outlive.engine.resets import Resets, Wanted
+from outlive.engine.runs import Runs
+from outlive.errors import NotFound
+
+Operation: TypeAlias = Callable[[Namespace, Batch, WorkflowExecution], Awaitable[object]]
+
+
+class Operations:
+    """The operations by the field of the request that asks for them."""
+
+    def __init__(self, runs: Runs, lifecycle: Lifecycle, resets: Resets) -> None:
+        self._runs = runs
+        self._lifecycle = lifecycle
+        self._resets = resets
+        self.by_field: Mapping[str, Operation] = {
+            "termination_operation": self._terminate,
+            "signal_operation": self._signal,
+            "cancellation_operation": self._cancel,
+            "deletion_operation": self._delete,
+            "reset_operation": self._reset,
+        }
+
+    async def apply(self, namespace: Namespace, batch: Batch, target: WorkflowExecution) -> None:
+        """Do it to the run. What is gone counts as done. Raises ServiceError."""
+        try:
+            await self.by_field[batch.operation](namespace, batch, target)
+        except NotFound:
+            return
+
+    async def _terminate(self, namespace: Namespace, batch: Batch, target: WorkflowExecution) -> None:
+        wanted = batch.request.termination_operation
+        request = TerminateWorkflowExecutionRequest(
+            workflow_execution=target,
+            reason=batch.request.reason,
+            details=wanted.details if wanted.HasField("details") else None,
+            identity=self._runs.context(namespace.id).identity,
+        )
+        await self._lifecycle.terminate_workflow_execution(namespace, request, Call())
+
+    async def _signal(self, namespace: Namespace, batch: Batch, target: WorkflowExecution) -> None:
+        wanted = batch.request.signal_operation
+        request = SignalWorkflowExecutionRequest(
+            workflow_execution=target,
+            signal_name=wanted.signal,
+            input=wanted.input if wanted.HasField("input") else None,
+            header=wanted.header if wanted.HasField("header") else None,
+            identity=wanted.identity,
+            request_id=batch.request_id(self._run_id(namespace, target)),
+        )
+        await self._lifecycle.signal_workflow_execution(namespace, request, Call())
+
+    async def _cancel(self, namespace: Namespace, batch: Batch, target: WorkflowExecution) -> None:
+        request = RequestCancelWorkflowExecutionRequest(
+            workflow_execution=target,
+            identity=self._runs.context(namespace.id).identity,
+            request_id=batch.request_id(self._run_id(namespace, target)),
+        )
+        await self._lifecycle.request_cancel_workflow_execution(namespace, request, Call())
+
+    async def _delete(self, namespace: Namespace, batch: Batch, target: WorkflowExecution) -> None:
+        request = DeleteWorkflowExecutionRequest(workflow_execution=target)
+        await self._lifecycle.delete_workflow_execution(namespace, request, Call())
+
+    async def _reset(self, namespace: Namespace, batch: Batch, target: WorkflowExecution) -> None:
+        wanted = batch.request.reset_operation
+        run = self._runs.require(namespace.id, target.workflow_id, target.run_id)
+        options = reset_options(wanted)
+        base, event_id = await self._resets.target(run, options)
+        request_id = batch.request_id(run.state.start.run_id)
+        reset = Wanted(
+            reset=Reset(event_id, batch.request.reason, request_id),
+            exclude=reapply.excluded(options.reset_reapply_type, options.reset_reapply_exclude_types),
+            operations=wanted.post_reset_operations,
+        )
+        await self._resets.reset(base, reset)
+
+    def _run_id(self, namespace: Namespace, target: WorkflowExecution) -> str:
+        """The run that the target means. Raises NotFound."""
+        run = self._runs.find(namespace.id, target.workflow_id, target.run_id)
+        if run is None:
+            raise NotFound(f"workflow not found for ID: {target.workflow_id}")
+        return run.state.start.run_id
+
+
+def reset_options(wanted: Any) -> ResetOptions:
+    """Where a batch resets to, from its options or from the older fields."""
+    if wanted.HasField("options"):
+        result = ResetOptions()
+        result.CopyFrom(wanted.options)
+        return result
+    result = ResetOptions(reset_reapply_type=ResetReapplyType.ValueType(wanted.reset_reapply_type))
+    if wanted.reset_type == ResetType.RESET_TYPE_FIRST_WORKFLOW_TASK:
+        result.first_workflow_task.SetInParent()
+    elif wanted.reset_type == ResetType.RESET_TYPE_LAST_WORKFLOW_TASK:
+        result.last_workflow_task.SetInParent()
+    return result
