@@ -32,16 +32,18 @@ def task_completed(state: State, at: int, event_id: int, event: WorkflowTaskComp
     True if the run has moved to another version, so that waiting activities must be offered again.
     """
     info = state.info
+    stamp = event.worker_version.SerializeToString() if event.HasField("worker_version") else info.worker_version
+    same_build = bool(info.last_completed_event_id) and stamp == info.worker_version
     info.last_started_event_id = event.started_event_id
     info.last_completed_event_id = event_id
-    if event.HasField("worker_version"):
-        info.worker_version = event.worker_version.SerializeToString()
+    info.worker_version = stamp
     if info.task_failures >= REPORTED_PROBLEMS_AFTER:
         _set(state, REPORTED_PROBLEMS, Payload(metadata={"encoding": b"json/plain"}, data=b"null"))
     info.task_failures = 0
     version = named(event.deployment_version)
     moved = versioning.completed(state, version, event.versioning_behavior, event.worker_deployment_name)
-    version_attributes.note(state, event.worker_version, version)
+    if moved or not same_build or (version is not None and version != versioning.version(versioning.info_of(state))):
+        version_attributes.note(state, event.worker_version, version)
     build_id = version.build_id if version is not None else event.worker_version.build_id
     _add_reset_point(state, at, event_id, event.binary_checksum, build_id)
     return moved
