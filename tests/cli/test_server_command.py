@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
@@ -78,6 +79,25 @@ def test_a_port_in_use() -> None:
         ended = run("server", "start-dev", "--headless", "--port", str(other.getsockname()[1]))
     assert ended.returncode == 2
     assert "--port" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+async def test_the_pages_are_there_once_somebody_looks() -> None:
+    with started("start-dev", "--port", "0", "--ui-port", "0") as (child, _address):
+        assert child.stdout is not None
+        page = re.match(r"UI: +(http://\S+)", child.stdout.readline())
+        assert page is not None
+        async with httpx.AsyncClient(timeout=20) as browser:
+            assert (await browser.get(page[1])).is_success
+
+
+def test_the_pages_port_in_use() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        ended = run("server", "start-dev", "--port", "0", "--ui-port", str(other.getsockname()[1]))
+    assert ended.returncode == 2
+    assert "--ui-port" in ended.stderr
     assert "Traceback" not in ended.stderr
 
 

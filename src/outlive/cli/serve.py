@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from outlive.cli.logs import set_up
 from outlive.config import ServerConfig
-from outlive.errors import StartupError
+from outlive.lean import messages_only
 
 if TYPE_CHECKING:
     from outlive.server import Server
@@ -23,17 +23,17 @@ def serve(config: ServerConfig, log_level: str, log_format: str) -> int:
     """Run until SIGINT or SIGTERM. Returns the exit status."""
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its errors reach people through ours
     set_up(log_level, log_format)
+    with messages_only():
+        from outlive.errors import StartupError
+        from outlive.server import Server
     try:
-        return asyncio.run(_serve(config))
+        return asyncio.run(_serve(Server(config)))
     except StartupError as error:
         print(f"outlive: {error}", file=sys.stderr)
         return BAD_USE
 
 
-async def _serve(config: ServerConfig) -> int:
-    from outlive.server import Server
-
-    server = Server(config)
+async def _serve(server: Server) -> int:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -42,7 +42,7 @@ async def _serve(config: ServerConfig) -> int:
         except NotImplementedError:  # Windows: Ctrl-C ends the process, the file is safe all the same
             break
     await server.start()
-    _announce(config, server)
+    _announce(server.config, server)
     stop = asyncio.ensure_future(stopping.wait())
     failed = asyncio.ensure_future(server.wait_failed())
     await asyncio.wait({stop, failed}, return_when=asyncio.FIRST_COMPLETED)

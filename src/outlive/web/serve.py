@@ -4,24 +4,33 @@ web = WebServer("127.0.0.1:7233", "127.0.0.1", 8233)
 await web.start()
 ...
 await web.stop()
+
+The pages and their client are imported when somebody first looks at them (outlive.asgi).
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from outlive.asgi import AsgiServer
-from outlive.client import WorkflowServiceClient
 from outlive.web import bounds
-from outlive.web.app import create_app
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+    from outlive.client import WorkflowServiceClient
 
 
 class WebServer:
     """The pages of the server at ``grpc_address``, on ``ip`` and ``port`` (0: any free one)."""
 
     def __init__(self, grpc_address: str, ip: str, port: int, base_path: str = "") -> None:
-        self._client = WorkflowServiceClient(grpc_address)
-        self._app = create_app(self._client, base_path)
+        self._grpc_address = grpc_address
+        self._base_path = base_path
+        self._client: WorkflowServiceClient | None = None
+        self._app: Starlette | None = None
         self._server = AsgiServer(
-            lambda: self._app,
+            self._make_app,
             ip,
             port,
             what="The web pages",
@@ -29,6 +38,14 @@ class WebServer:
             grace_s=bounds.STOP_GRACE,
         )
         self._running = False
+
+    def _make_app(self) -> Starlette:
+        from outlive.client import WorkflowServiceClient
+        from outlive.web.app import create_app
+
+        self._client = WorkflowServiceClient(self._grpc_address)
+        self._app = create_app(self._client, self._base_path)
+        return self._app
 
     @property
     def port(self) -> int:
@@ -45,6 +62,8 @@ class WebServer:
         if not self._running:
             return
         self._running = False
-        self._app.state.live.stop()
+        if self._app is not None:
+            self._app.state.live.stop()
         await self._server.stop()
-        await self._client.close()
+        if self._client is not None:
+            await self._client.close()
