@@ -182,3 +182,4 @@ APPROVAL_FORM_MAX: Final = 1 * MIB  # of an approval's details, schema and form 
 LEDGER_BODY_MAX: Final = 96 * MIB  # of one request to the ledger: a content in base64
 LEDGER_PATIENCE: Final = 5 * MINUTE  # a connection without a request is closed after it
 LEDGER_SSE_SILENCE: Final = 15 * SECOND  # a stream of events without news says that it is still there
+LEDGER_COMMIT_QUICK: Final = 5 * MS  # commits that take less are not worth a thread

@@ -47,6 +47,7 @@ class Calls:
         self._admission = admission
         self._clock = clock
         self._rows: dict[str, tuple[Attempt, str]] = {}  # of what is open, with the calls' terms
+        self._tickets: set[str] = set()  # that have a row
         self._waiters: dict[str, set[asyncio.Future[None]]] = {}
         self._timer: asyncio.TimerHandle | None = None
 
@@ -157,11 +158,11 @@ class Calls:
             return await self._settle_late(key, result)
         now = self._clock.now()
         call, (row, _) = self._admission.open[key].call, self._rows.pop(key)
+        if not row.started_at:  # a holder that never said so has sent it all the same
+            row = replace(row, started_at=now // MS)
         ended, spent = self._ended(row, call, result, now)
         reservation = self._admission.settle(key, spent, now)
         assert reservation is not None
-        if reservation.started is not None:
-            ended = replace(ended, started_at=reservation.started // MS)
         return await self._write_ended(ended, reservation.labels, result, now)
 
     async def _settle_late(self, key: str, result: Result) -> Attempt:
@@ -198,7 +199,7 @@ class Calls:
             return found[0]
         self._admission.release(call.key, self._clock.now())
         now = self._clock.now()
-        row = _row(call, Need(0, None, 0, None), now, now, now)
+        row = _row(call, Need(0, None, 0, None), now)
         if result.latency is not None:
             row = replace(row, started_at=max(0, row.started_at - round(result.latency * 1000)))
         ended, spent = self._ended(row, call, result, now)
@@ -269,7 +270,7 @@ class Calls:
                 if reservation is not None:
                     self._write_open(reservation)
                 if kind == "granted":
-                    self._database.write("DELETE FROM ticket WHERE key = ?", (key,))
+                    self._drop_ticket(key)
             elif kind in ("waiting", "returned"):
                 self._write_ticket(key)
                 if kind == "returned":
@@ -281,7 +282,7 @@ class Calls:
             elif kind == "lost":
                 self._write_lost(key)
             else:
-                self._database.write("DELETE FROM ticket WHERE key = ?", (key,))
+                self._drop_ticket(key)
             for woken in self._waiters.get(key, ()):
                 if kind in ("granted", "refused") and not woken.done():
                     woken.set_result(None)
@@ -290,9 +291,7 @@ class Calls:
         self._arm()
 
     def _write_open(self, reservation: Reservation) -> None:
-        started = reservation.started if reservation.started is not None else 0
-        row = _row(reservation.call, reservation.need, reservation.since, reservation.granted, started)
-        row = replace(row, lease_until=reservation.lease_until // MS)
+        row = _row(reservation.call, reservation.need, reservation.since, reservation)
         terms = _json(reservation.call)
         self._rows[row.key] = row, terms
         self._book.write(row, terms)
@@ -307,7 +306,13 @@ class Calls:
     def _write_ticket(self, key: str) -> None:
         ticket = self._admission.queue.tickets.get(key)
         if ticket is not None:
+            self._tickets.add(key)
             self._database.write(_TICKET, (key, _json(ticket.call), _json(ticket.need), ticket.since))
+
+    def _drop_ticket(self, key: str) -> None:
+        if key in self._tickets:
+            self._tickets.remove(key)
+            self._database.write("DELETE FROM ticket WHERE key = ?", (key,))
 
     def _write_counter(self, counter: Counter) -> None:
         self._database.write(
@@ -389,6 +394,7 @@ class Calls:
         tickets = await self._database.scan("SELECT call, need, since FROM ticket ORDER BY since")
         for text, need_text, since in tickets:
             call, need = load(Call, json.loads(text)), load(Need, json.loads(need_text))
+            self._tickets.add(call.key)
             self._admission.restore_ticket(call, need, since, now)
         self._admission.advance(now)
         self.keep_changes()
@@ -410,7 +416,10 @@ def _reason(ticket: Ticket, ahead: int) -> str:
     return f"waits for {' and '.join(ticket.blocked_on)}{behind}"
 
 
-def _row(call: Call, need: Need, asked: int, granted: int, started: int) -> Attempt:
+def _row(call: Call, need: Need, asked: int, reservation: Reservation | None = None) -> Attempt:
+    """A row that has not ended. Without a reservation it was made when it was asked for."""
+    granted = reservation.granted if reservation is not None else asked
+    started = (reservation.started or 0) if reservation is not None else asked
     return Attempt(
         key=call.key,
         namespace=call.namespace,
@@ -429,6 +438,7 @@ def _row(call: Call, need: Need, asked: int, granted: int, started: int) -> Atte
         asked_at=asked // MS,
         granted_at=granted // MS,
         started_at=started // MS,
+        lease_until=reservation.lease_until // MS if reservation is not None else 0,
         batch=call.batch,
         reserved=need.money,
         reserved_max=-1 if need.money_max is None else need.money_max,

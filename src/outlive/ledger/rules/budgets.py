@@ -14,11 +14,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from outlive.ledger.errors import BadRequest, BudgetExceeded, BudgetImpossible
 from outlive.ledger.rules.quotas import filled, matched
 from outlive.ledger.types import NANO, Budget, Labels, Period
-from outlive.limits import SECOND
+from outlive.limits import HOUR, SECOND
 
 CounterKey = tuple[str, tuple[str, ...], int]  # budget, values of its EACH labels, start of the period
 
@@ -82,9 +83,13 @@ def check_budget(budget: Budget) -> None:
 
 def period_start(period: Period, now: int) -> int:
     """When the period that holds `now` began, UTC; weeks begin on Monday."""
-    if period == "total":
-        return 0
-    moment = datetime.fromtimestamp(now // SECOND, UTC).replace(minute=0, second=0)
+    return 0 if period == "total" else _start_of(period, now // HOUR)
+
+
+@lru_cache(maxsize=64)
+def _start_of(period: Period, hours: int) -> int:
+    """Every period begins with an hour, so the hours since 1970 tell it."""
+    moment = datetime.fromtimestamp(hours * 3600, UTC)
     if period != "hour":
         moment = moment.replace(hour=0)
     if period == "week":

@@ -24,13 +24,13 @@ class Commits:
         self.on_failure: Callable[[BaseException], None] = lambda error: None
         self._batch: Batch = []
         self._next: asyncio.Future[None] | None = None
-        self._writing: asyncio.Task[None] | None = None
+        self._busy = False  # a batch is being collected in this turn, or written
         self._current: asyncio.Future[None] | None = None
         self._failed: StorageFailed | None = None
 
     @abstractmethod
-    async def commit_batch(self, batch: Batch) -> None:
-        """Write all of it, or nothing, and have it on disk."""
+    def commit_batch(self, batch: Batch, done: Callable[[Exception | None], None]) -> None:
+        """Write all of it, or nothing; `done` is called once, when it is on disk or has failed."""
 
     def write(self, statement: str, *rows: Row) -> asyncio.Future[None]:
         """Run the statement for each row in the next commit."""
@@ -43,8 +43,9 @@ class Commits:
                 failed, self._next = self._next, None
                 failed.set_exception(self._failed)
                 return failed
-            if self._writing is None:
-                self._writing = loop.create_task(self._write_all(), name="ledger-commits")
+            if not self._busy:
+                self._busy = True
+                loop.call_soon(self._write_next)  # the rest of this turn writes along
         return self._next
 
     def committed(self) -> asyncio.Future[None]:
@@ -58,19 +59,28 @@ class Commits:
                 waiting.set_result(None)
         return waiting
 
-    async def _write_all(self) -> None:
-        await asyncio.sleep(0)  # the rest of this turn writes along
-        while self._next is not None:
-            self._current, self._next = self._next, None
-            batch, self._batch = self._batch, []
-            try:
-                await self.commit_batch(batch)
-            except Exception as error:  # whatever it is, what waits for this commit must hear that it failed
-                self._fail(error)
-                break
+    def _write_next(self) -> None:
+        self._current, self._next = self._next, None
+        if self._current is None:
+            self._busy = False
+            return
+        batch, self._batch = self._batch, []
+        try:
+            self.commit_batch(batch, self._written)
+        except Exception as error:  # whatever it is, what waits for this commit must hear that it failed
+            self._fail(error)
+
+    def _written(self, error: Exception | None) -> None:
+        if error is not None:
+            self._fail(error)
+            return
+        if self._current is not None:
             self._current.set_result(None)
             self._current = None
-        self._writing = None
+        if self._next is None:
+            self._busy = False
+        else:
+            asyncio.get_running_loop().call_soon(self._write_next)
 
     def _fail(self, error: Exception) -> None:
         self._failed = StorageFailed(f"the ledger's database could not be written: {error}")
@@ -78,12 +88,13 @@ class Commits:
             if future is not None and not future.done():
                 future.set_exception(self._failed)
         self._current = self._next = None
+        self._busy = False
         self.on_failure(self._failed)
 
     async def finish(self) -> None:
         """Wait for what is under way."""
-        while self._writing is not None:
-            await asyncio.wait({self._writing})
+        while (waiting := self._next or self._current) is not None:
+            await asyncio.wait({waiting})
 
 
 def _heard(future: asyncio.Future[None]) -> None:

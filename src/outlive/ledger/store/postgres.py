@@ -8,7 +8,7 @@ it a stand-by: the lock goes when the first one's connection does.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from outlive.errors import StartupError
@@ -33,6 +33,7 @@ class PostgresDatabase(Commits):
         self._address = address
         self._writer: psycopg.AsyncConnection[Row] | None = None
         self._reader: psycopg.AsyncConnection[Row] | None = None
+        self._committing: asyncio.Task[None] | None = None  # held so that it is not collected
         self._scanner: psycopg.AsyncConnection[Row] | None = None
 
     async def open(self) -> None:
@@ -90,7 +91,11 @@ class PostgresDatabase(Commits):
             await run("INSERT INTO setting VALUES ('version', %s)", (str(VERSION),))
         await self._writer.commit()
 
-    async def commit_batch(self, batch: Batch) -> None:
+    def commit_batch(self, batch: Batch, done: Callable[[Exception | None], None]) -> None:
+        committing = self._committing = asyncio.get_running_loop().create_task(self._commit(batch))
+        committing.add_done_callback(lambda ended: done(_error_of(ended)))
+
+    async def _commit(self, batch: Batch) -> None:
         """One transaction, sent in one go: answers are read when all has been sent."""
         connection = self._writer
         assert connection is not None
@@ -116,6 +121,13 @@ class PostgresDatabase(Commits):
         for connection in (self._scanner, self._reader, self._writer):
             if connection is not None:
                 await connection.close()
+
+
+def _error_of(ended: asyncio.Task[None]) -> Exception | None:
+    if ended.cancelled():
+        return RuntimeError("the commit was cancelled")
+    error = ended.exception()
+    return error if error is None or isinstance(error, Exception) else RuntimeError(str(error))
 
 
 def _placed(statement: str) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields
+from operator import attrgetter
 from typing import Any, Final
 
 from outlive.ledger.store.port import Dialect, Row
@@ -16,6 +17,9 @@ ATTEMPT_COLUMNS: Final = tuple(field.name for field in fields(Attempt))
 _KINDS: Final = {field.name: str(field.type) for field in fields(Attempt)}
 _BOOLEANS: Final = tuple(name for name, kind in _KINDS.items() if kind == "bool")
 
+_BOOLEAN_PLACES: Final = tuple(ATTEMPT_COLUMNS.index(name) for name in _BOOLEANS)
+_LABELS: Final = ATTEMPT_COLUMNS.index("labels")
+_VALUES: Final = attrgetter(*ATTEMPT_COLUMNS)
 _ALL: Final = (*ATTEMPT_COLUMNS, "terms")
 ATTEMPT_UPSERT: Final = (
     f"INSERT INTO attempt ({', '.join(_ALL)}) VALUES ({', '.join('?' * len(_ALL))})"
@@ -26,14 +30,10 @@ ATTEMPT_SELECT: Final = f"SELECT {', '.join(_ALL)} FROM attempt"
 
 def attempt_row(attempt: Attempt, terms: str = "") -> Row:
     """The row's values in the order of its columns. `terms`: the call as it was asked for, while it may be needed."""
-    values: list[Any] = []
-    for name in ATTEMPT_COLUMNS:
-        value = getattr(attempt, name)
-        if name == "labels":
-            value = json.dumps(dict(value), separators=(",", ":"))
-        elif isinstance(value, bool):
-            value = int(value)
-        values.append(value)
+    values: list[Any] = list(_VALUES(attempt))
+    values[_LABELS] = json.dumps(dict(attempt.labels), separators=(",", ":")) if attempt.labels else "{}"
+    for place in _BOOLEAN_PLACES:
+        values[place] = int(values[place])
     values.append(terms)
     return tuple(values)
 
