@@ -33,6 +33,11 @@ from temporalio.api.errordetails.v1 import (
 )
 from temporalio.api.failure.v1 import Failure, MultiOperationExecutionAborted
 
+# those that need no protocol have a module of their own: the ledger and its clients load nothing else
+from outlive.base_errors import OutliveError as OutliveError
+from outlive.base_errors import StartupError as StartupError
+from outlive.base_errors import StorageFailed as StorageFailed
+
 
 class Code(enum.IntEnum):
     """gRPC status codes by number (``google.rpc.Code``), so that no layer below the API imports grpc."""
@@ -49,18 +54,6 @@ class Code(enum.IntEnum):
     UNIMPLEMENTED = 12
     INTERNAL = 13
     UNAVAILABLE = 14
-
-
-class OutliveError(Exception):
-    """Every error that outlive raises on purpose."""
-
-
-class StartupError(OutliveError):
-    """The server cannot start. The message is one sentence that says what to do about it."""
-
-
-class StorageFailed(OutliveError):
-    """A commit failed. Nothing after it may be acknowledged; the server stops."""
 
 
 class ServiceError(OutliveError):

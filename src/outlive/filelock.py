@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from outlive.errors import StartupError
+from outlive.base_errors import StartupError
 
 if sys.platform == "win32":
     import msvcrt

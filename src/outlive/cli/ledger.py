@@ -38,7 +38,7 @@ def ledger(db: str | None, ip: str, port: int, secret: str, contents: str, log_l
 
     `outlive server` has one built in; beside a Temporal cluster run this one.
     """
-    from outlive.errors import StartupError
+    from outlive.base_errors import StartupError
 
     set_up(log_level, log_format)
     if db is None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import parse_qs, urlsplit
 
-from outlive.errors import StartupError
+from outlive.base_errors import StartupError
 from outlive.ledger.store.port import Database
 
 

@@ -76,6 +76,7 @@ class Book:
         found = await self.find(key) if young is None else (young, "")
         if found is None:
             raise NotFound(f"the book has no attempt with the key {key}.", key=key)
+        await self._database.committed()
         return found[0]
 
     async def attempts(self, where: Filter = _NO_FILTER, *, limit: int = 100, after: str = "") -> AttemptPage:

@@ -60,11 +60,12 @@ class Calls:
             found = await self._book.find(key)
             if found is not None and found[0].outcome != "open":
                 return Recorded(found[0])
-        await self._prices.ready()
+        await self._prices.ready_for(call)
         deadline = self._clock.now() + min(round(wait * SECOND), LEDGER_WAIT_MAX)
         while True:
             young = self._book.remembered(key)
             if young is not None:
+                await self._database.committed()
                 return Recorded(young)
             now = self._clock.now()
             try:
@@ -153,11 +154,14 @@ class Calls:
         return known
 
     async def settle(self, key: str, result: Result) -> Attempt:
-        await self._prices.ready()
         if key not in self._admission.open:
             return await self._settle_late(key, result)
         now = self._clock.now()
-        call, (row, _) = self._admission.open[key].call, self._rows.pop(key)
+        call = self._admission.open[key].call
+        if not self._prices.is_ready_for(call):  # the first after a restart
+            await self._prices.ready_for(call)
+            return await self.settle(key, result)
+        row, _ = self._rows.pop(key)
         if not row.started_at:  # a holder that never said so has sent it all the same
             row = replace(row, started_at=now // MS)
         ended, spent = self._ended(row, call, result, now)
@@ -175,9 +179,14 @@ class Calls:
                 f"nothing is reserved under the key {key}: `record` writes a call that was made without.", key=key
             )
         if row.outcome != "lost":
+            await self._database.committed()
             return row
-        now = self._clock.now()
         call = load(Call, json.loads(terms)) if terms else _call_of(row)
+        await self._prices.ready_for(call)
+        if (young := self._book.remembered(key)) is not None and young.outcome != "lost":
+            await self._database.committed()
+            return young
+        now = self._clock.now()
         ended, spent = self._ended(row, call, result, now)
         labels = scope_of(call)
         self._admission.confirm(labels, _need_of(row), row.granted_at * MS, now)
@@ -186,12 +195,13 @@ class Calls:
 
     async def record(self, call: Call, result: Result) -> Attempt:
         check_call(call)
-        await self._prices.ready()
+        await self._prices.ready_for(call)
         if call.key in self._admission.open:
             return await self.settle(call.key, result)
         found = await self._book.find(call.key)
         young = self._book.remembered(call.key)
         if young is not None and young.outcome != "lost":
+            await self._database.committed()
             return young
         if found is not None and found[0].outcome == "lost":
             return await self._settle_late(call.key, result)

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from outlive.errors import OutliveError
+from outlive.base_errors import OutliveError
 
 
 class LedgerError(OutliveError):

@@ -35,9 +35,13 @@ class Prices:
         self._missing = False
         self._rates: dict[tuple[str, str], tuple[int, Price | None]] = {}
 
-    async def ready(self) -> None:
-        """Load the table, beside the loop."""
-        if self._library is None and not self._missing:
+    def is_ready_for(self, call: Call) -> bool:
+        """Whether the call can be priced without loading anything."""
+        return call.price is not None or self._library is not None or self._missing
+
+    async def ready_for(self, call: Call) -> None:
+        """Load the table if the call needs it, beside the loop."""
+        if not self.is_ready_for(call):
             await asyncio.to_thread(self._load)
 
     def _load(self) -> None:
@@ -51,7 +55,7 @@ class Prices:
         self._library = genai_prices
 
     def cost(self, call: Call, tokens: Tokens, now: int) -> Priced:
-        """What these tokens cost the call. Raises UnknownPrice where the call says "error". Call `ready` first."""
+        """What these tokens cost the call. Raises UnknownPrice where the call says "error". Call `ready_for` first."""
         if call.price is not None:
             return Priced(_halved(by_rates(call.price, tokens), call.batch), "own")
         found = self._known(call, tokens, now)

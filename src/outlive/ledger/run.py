@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from outlive.errors import StartupError
+from outlive.base_errors import StartupError
 from outlive.ledger.http.message import Request, Response
 from outlive.ledger.http.server import HttpServer
 

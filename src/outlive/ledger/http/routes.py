@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from outlive.errors import StorageFailed
+from outlive.base_errors import StorageFailed
 from outlive.ledger.approvals import LINKS_AT
 from outlive.ledger.errors import BadRequest, LedgerError, NotFound, Unauthorized
 from outlive.ledger.http import pages

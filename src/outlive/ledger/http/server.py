@@ -9,7 +9,7 @@ import logging
 import socket
 from collections.abc import Awaitable, Callable
 
-from outlive.errors import StartupError
+from outlive.base_errors import StartupError
 from outlive.ledger.http.message import HEAD_MAX, Refused, Request, Response, head_of, parse_head
 from outlive.limits import LEDGER_BODY_MAX, LEDGER_PATIENCE, SECOND
 

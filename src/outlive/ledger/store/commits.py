@@ -11,7 +11,7 @@ import asyncio
 from abc import abstractmethod
 from collections.abc import Callable
 
-from outlive.errors import StorageFailed
+from outlive.base_errors import StorageFailed
 from outlive.ledger.store.port import Row
 
 Batch = list[tuple[str, tuple[Row, ...]]]

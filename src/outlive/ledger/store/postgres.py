@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from outlive.errors import StartupError
+from outlive.base_errors import StartupError
 from outlive.ledger.store.commits import Batch, Commits
 from outlive.ledger.store.port import POSTGRES, Row
 from outlive.ledger.store.schema import APPLICATION_ID, VERSION, statements

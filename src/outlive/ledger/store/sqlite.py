@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import apsw
 
-from outlive.errors import StartupError
+from outlive.base_errors import StartupError
 from outlive.filelock import FileLock
 from outlive.ledger.store.commits import Batch, Commits
 from outlive.ledger.store.port import SQLITE, Row
