@@ -19,6 +19,7 @@ from outlive.api.namespaces import NamespaceRpcs
 from outlive.api.rpcs import (
     Check,
     EngineMethod,
+    activities,
     batches,
     deployments,
     executions,
@@ -42,7 +43,7 @@ TEST_SERVICE = "temporal.api.testservice.v1.TestService"
 
 _NO_TOKEN = "Task token not set on request."
 
-_CAPABILITIES = (batches, deployments, executions, resets, task_queues, tasks, workers)
+_CAPABILITIES = (activities, batches, deployments, executions, resets, task_queues, tasks, workers)
 
 
 def _in_namespace(engine: Engine, clock: Clock, by_token: bool, check: Check, method: EngineMethod) -> Method:

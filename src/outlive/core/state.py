@@ -195,6 +195,7 @@ class Activity:
     paused_at: int = 0
     pause_identity: str = ""
     pause_reason: str = ""
+    pause_request_id: str = ""
     reset_heartbeat: bool = False  # a reset asked to forget the heartbeat when the attempt ends
     reset_requested: bool = False  # the running attempt has been told to stop for a reset
     priority: bytes | None = None  # Priority

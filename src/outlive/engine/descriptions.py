@@ -284,18 +284,23 @@ def _pending_activity(row: Activity) -> PendingActivityInfo:
         paused=bool(row.paused_at),
         priority=Priority.FromString(row.priority) if row.priority is not None else None,
     )
+    waits = row.state == ActivityState.BACKOFF and not row.paused_at
     times: tuple[tuple[str, int], ...] = (
         ("scheduled_time", row.attempt_scheduled_time if row.state != ActivityState.BACKOFF else row.next_attempt_time),
         ("last_started_time", row.started_time),
         ("last_heartbeat_time", row.heartbeat_time),
         ("last_attempt_complete_time", row.last_attempt_complete_time),
-        ("next_attempt_schedule_time", row.next_attempt_time if row.state == ActivityState.BACKOFF else 0),
+        ("next_attempt_schedule_time", row.next_attempt_time if waits else 0),
         ("expiration_time", row.scheduled_time + row.schedule_to_close if row.schedule_to_close else 0),
     )
+    if row.paused_at:
+        result.pause_info.pause_time.CopyFrom(timestamp(row.paused_at))
+        result.pause_info.manual.identity = row.pause_identity
+        result.pause_info.manual.reason = row.pause_reason
     for name, value in times:
         if value:
             getattr(result, name).CopyFrom(timestamp(value))
-    if row.state == ActivityState.BACKOFF and row.retry_interval:
+    if waits and row.retry_interval:
         result.current_retry_interval.CopyFrom(duration(row.retry_interval))
     if row.heartbeat_details is not None:
         result.heartbeat_details.ParseFromString(row.heartbeat_details)

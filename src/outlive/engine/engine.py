@@ -7,6 +7,7 @@ import asyncio
 from outlive.clock import Clock, SkippingClock
 from outlive.core.effects import Effect
 from outlive.core.waking import wake
+from outlive.engine.activity_operations import ActivityOperations
 from outlive.engine.activity_tasks import ActivityTasks
 from outlive.engine.batches.batches import Batches
 from outlive.engine.batches.operations import Operations
@@ -71,7 +72,8 @@ class Engine:
         self.multi_operations = MultiOperations(self.runs, self.starts, self.updates)
         self.lifecycle = Lifecycle(self.runs)
         self.resets = Resets(self.runs, clock)
-        operations = Operations(self.runs, self.lifecycle, self.resets)
+        self.activity_operations = ActivityOperations(self.runs)
+        operations = Operations(self.runs, self.lifecycle, self.resets, self.activity_operations)
         self.batches = Batches(storage, writer, waits, namespaces, operations)
         self.histories = Histories(self.runs, storage, waits)
         self.fast_forwards = FastForwards(self.runs, waits)

@@ -4,6 +4,7 @@ The words are the protocol's own where clients or people know them. A check neve
 """
 
 from outlive.api.validation import (
+    activities,
     batches,
     deployments,
     executions,
@@ -23,6 +24,7 @@ from outlive.api.validation.common import Scope, nothing
 
 __all__ = [
     "Scope",
+    "activities",
     "batches",
     "deployments",
     "executions",

@@ -10,13 +10,17 @@ from temporalio.api.enums.v1 import ResetReapplyType, ResetType
 from temporalio.api.workflowservice.v1 import (
     DeleteWorkflowExecutionRequest,
     RequestCancelWorkflowExecutionRequest,
+    ResetActivityRequest,
     SignalWorkflowExecutionRequest,
     TerminateWorkflowExecutionRequest,
+    UnpauseActivityRequest,
+    UpdateActivityOptionsRequest,
 )
 
 from outlive.core.batches import Batch
 from outlive.core.reset import reapply
 from outlive.core.reset.new_run import Reset
+from outlive.engine.activity_operations import ActivityOperations
 from outlive.engine.calls import Call
 from outlive.engine.lifecycle import Lifecycle
 from outlive.engine.namespaces import Namespace
@@ -30,16 +34,20 @@ Operation: TypeAlias = Callable[[Namespace, Batch, WorkflowExecution], Awaitable
 class Operations:
     """The operations by the field of the request that asks for them."""
 
-    def __init__(self, runs: Runs, lifecycle: Lifecycle, resets: Resets) -> None:
+    def __init__(self, runs: Runs, lifecycle: Lifecycle, resets: Resets, activities: ActivityOperations) -> None:
         self._runs = runs
         self._lifecycle = lifecycle
         self._resets = resets
+        self._activities = activities
         self.by_field: Mapping[str, Operation] = {
             "termination_operation": self._terminate,
             "signal_operation": self._signal,
             "cancellation_operation": self._cancel,
             "deletion_operation": self._delete,
             "reset_operation": self._reset,
+            "unpause_activities_operation": self._unpause_activities,
+            "reset_activities_operation": self._reset_activities,
+            "update_activity_options_operation": self._update_activities,
         }
 
     async def apply(self, namespace: Namespace, batch: Batch, target: WorkflowExecution) -> None:
@@ -95,6 +103,51 @@ class Operations:
             operations=wanted.post_reset_operations,
         )
         await self._resets.reset(base, reset)
+
+    async def _unpause_activities(self, namespace: Namespace, batch: Batch, target: WorkflowExecution) -> None:
+        wanted = batch.request.unpause_activities_operation
+        request = UnpauseActivityRequest(
+            execution=target,
+            identity=wanted.identity,
+            reset_attempts=wanted.reset_attempts,
+            reset_heartbeat=wanted.reset_heartbeat,
+            jitter=wanted.jitter,
+        )
+        if wanted.match_all:
+            request.unpause_all = True
+        else:
+            request.type = wanted.type
+        await self._activities.unpause_activity(namespace, request, Call())
+
+    async def _reset_activities(self, namespace: Namespace, batch: Batch, target: WorkflowExecution) -> None:
+        wanted = batch.request.reset_activities_operation
+        request = ResetActivityRequest(
+            execution=target,
+            identity=wanted.identity,
+            reset_heartbeat=wanted.reset_heartbeat,
+            keep_paused=wanted.keep_paused,
+            jitter=wanted.jitter,
+            restore_original_options=wanted.restore_original_options,
+        )
+        if wanted.match_all:
+            request.match_all = True
+        else:
+            request.type = wanted.type
+        await self._activities.reset_activity(namespace, request, Call())
+
+    async def _update_activities(self, namespace: Namespace, batch: Batch, target: WorkflowExecution) -> None:
+        wanted = batch.request.update_activity_options_operation
+        request = UpdateActivityOptionsRequest(
+            execution=target, identity=wanted.identity, restore_original=wanted.restore_original
+        )
+        if not wanted.restore_original:
+            request.activity_options.CopyFrom(wanted.activity_options)
+            request.update_mask.CopyFrom(wanted.update_mask)
+        if wanted.match_all:
+            request.match_all = True
+        else:
+            request.type = wanted.type
+        await self._activities.update_activity_options(namespace, request, Call())
 
     def _run_id(self, namespace: Namespace, target: WorkflowExecution) -> str:
         """The run that the target means. Raises NotFound."""
