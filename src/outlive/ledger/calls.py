@@ -50,6 +50,7 @@ class Calls:
         self._tickets: set[str] = set()  # that have a row
         self._waiters: dict[str, set[asyncio.Future[None]]] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._armed = 0  # when it rings
 
     # -- asking
 
@@ -325,7 +326,8 @@ class Calls:
             self._database.write("DELETE FROM ticket WHERE key = ?", (key,))
 
     def _write_counter(self, counter: Counter) -> None:
-        self._database.write(
+        self._database.write_last(
+            counter.key,
             _COUNTER,
             (
                 counter.budget.name,
@@ -340,14 +342,15 @@ class Calls:
     # -- time
 
     def _arm(self) -> None:
-        """Look again when the next lease runs out or the next turn comes."""
+        """Look again when the next lease runs out or the next turn comes. A look that comes early does no harm."""
         moment = self._admission.next_moment()
+        if moment is None or (self._timer is not None and self._armed <= moment):
+            return
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
-        if moment is not None:
-            wait = max(moment - self._clock.now(), _TIMER_MIN)
-            self._timer = asyncio.get_running_loop().call_later(wait / SECOND, self._tick)
+        self._armed = moment
+        wait = max(moment - self._clock.now(), _TIMER_MIN)
+        self._timer = asyncio.get_running_loop().call_later(wait / SECOND, self._tick)
 
     def _tick(self) -> None:
         self._timer = None

@@ -120,6 +120,7 @@ class KeptLimits:
 
     async def delete_budget(self, name: str) -> bool:
         there = self._admission.budgets.delete(name)
+        await self._database.committed()  # what was counted for it until now is written before it is deleted
         self._database.write("DELETE FROM budget WHERE name = ?", (name,))
         self._database.write("DELETE FROM counter WHERE budget = ?", (name,))
         await self._apply()

@@ -168,6 +168,7 @@ class Budgets:
     def _forget(self, name: str) -> None:
         for key in [key for key in self.counters if key[0] == name]:
             del self.counters[key]
+            self._changed.pop(key, None)
 
     def matching(self, labels: Labels) -> list[tuple[Budget, tuple[str, ...]]]:
         """The budgets that a call with these labels counts against."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 from outlive.base_errors import StorageFailed
 from outlive.ledger.store.port import Row
@@ -23,6 +23,7 @@ class Commits:
     def __init__(self) -> None:
         self.on_failure: Callable[[BaseException], None] = lambda error: None
         self._batch: Batch = []
+        self._last: dict[Hashable, tuple[str, Row]] = {}  # rows of which only the newest counts
         self._next: asyncio.Future[None] | None = None
         self._busy = False  # a batch is being collected in this turn, or written
         self._current: asyncio.Future[None] | None = None
@@ -35,6 +36,15 @@ class Commits:
     def write(self, statement: str, *rows: Row) -> asyncio.Future[None]:
         """Run the statement for each row in the next commit."""
         self._batch.append((statement, rows))
+        return self._collected()
+
+    def write_last(self, name: Hashable, statement: str, row: Row) -> asyncio.Future[None]:
+        """Run the statement in the next commit, after all others; of those of one name only the last."""
+        self._last[name] = statement, row
+        return self._collected()
+
+    def _collected(self) -> asyncio.Future[None]:
+        """The commit that is being collected."""
         if self._next is None:
             loop = asyncio.get_running_loop()
             self._next = loop.create_future()
@@ -65,6 +75,8 @@ class Commits:
             self._busy = False
             return
         batch, self._batch = self._batch, []
+        batch.extend((statement, (row,)) for statement, row in self._last.values())
+        self._last.clear()
         try:
             self.commit_batch(batch, self._written)
         except Exception as error:  # whatever it is, what waits for this commit must hear that it failed

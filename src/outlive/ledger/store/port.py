@@ -7,7 +7,7 @@ in `Dialect`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -42,6 +42,10 @@ class Database(Protocol):
 
         Done when that commit is on disk; fails with StorageFailed if it cannot be.
         """
+        ...
+
+    def write_last(self, name: Hashable, statement: str, row: Row) -> asyncio.Future[None]:
+        """As `write`, but of the rows of one name only the last is written, after all that `write` was given."""
         ...
 
     def committed(self) -> asyncio.Future[None]:
