@@ -145,6 +145,24 @@ BATCH_RATE: Final = 1_000.0  # operations a second of a batch that names no rate
 BATCH_PAGE: Final = 200  # targets between two writings of a batch's progress
 BATCH_ATTEMPTS: Final = 3  # of one target, before it counts as failed
 
+# Schedules ------------------------------------------------------------------------------------------
+SCHEDULE_CATCHUP_DEFAULT: Final = 365 * DAY  # an action so late is still taken
+SCHEDULE_CATCHUP_MIN: Final = 10 * SECOND  # a smaller window is taken for this
+SCHEDULE_BUFFER_MAX: Final = 1_000  # actions of one schedule that wait their turn; more are dropped and counted
+SCHEDULE_BACKFILLS_MAX: Final = 1_000  # backfills of one schedule under way; more are dropped and counted
+SCHEDULE_TIMES_AT_ONCE: Final = 100  # times of one schedule that one step takes up: others get their turn between
+SCHEDULE_BACKFILL_PAUSE: Final = 1 * SECOND  # between two steps of a backfill (Temporal takes up 10 times in each)
+SCHEDULE_RECENT: Final = 10  # last actions that a description shows ...
+SCHEDULE_UPCOMING: Final = 10  # ... and next ones
+SCHEDULE_RECENT_LISTED: Final = 5  # the same in lists
+SCHEDULE_UPCOMING_LISTED: Final = 5
+SCHEDULE_SPEC_LISTED: Final = 10  # calendars, exclusions and intervals of a spec that lists show
+SCHEDULE_RETENTION: Final = 7 * DAY  # a schedule with nothing left to do is forgotten after it
+SCHEDULE_NOTES_MAX: Final = 1_000  # bytes of the note of a pause
+SCHEDULE_REQUESTS_KEPT: Final = 20  # ids of the last requests of a schedule: their repetition changes nothing
+SCHEDULE_STEPS_AT_ONCE: Final = 20  # schedules looked at in one turn of the loop
+SCHEDULE_SPECS_COMPILED: Final = 1_000  # compiled specs kept; the least recently used go first
+
 # The engine's own -----------------------------------------------------------------------------------
 STATE_CACHE_MAX: Final = 4_000  # loaded executions kept; the least recently used go first
 COMMIT_GATHER: Final = 1 * MS  # between commits that several share: fewer and fuller ones cost less

@@ -24,6 +24,7 @@ from outlive.api.rpcs import (
     deployments,
     executions,
     resets,
+    schedules,
     task_queues,
     tasks,
     workers,
@@ -43,7 +44,7 @@ TEST_SERVICE = "temporal.api.testservice.v1.TestService"
 
 _NO_TOKEN = "Task token not set on request."
 
-_CAPABILITIES = (activities, batches, deployments, executions, resets, task_queues, tasks, workers)
+_CAPABILITIES = (activities, batches, deployments, executions, resets, schedules, task_queues, tasks, workers)
 
 
 def _in_namespace(engine: Engine, clock: Clock, by_token: bool, check: Check, method: EngineMethod) -> Method:

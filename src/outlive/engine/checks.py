@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from temporalio.api.common.v1 import RetryPolicy, SearchAttributes
+from temporalio.api.workflowservice.v1 import (
+    SignalWithStartWorkflowExecutionRequest,
+    StartWorkflowExecutionRequest,
+)
 
-from outlive.core import retry, search_attributes
+from outlive.core import retry, search_attributes, start_defaults
 from outlive.core.cron import parse_cron
 from outlive.engine.namespaces import Namespace
 
@@ -19,9 +23,9 @@ def retry_problem(policy: RetryPolicy) -> str | None:
     return retry.problem(policy)
 
 
-def retry_defaults(policy: RetryPolicy) -> RetryPolicy:
-    """The policy with what it leaves out filled in."""
-    return retry.with_defaults(policy)
+def fill_in_start(request: StartWorkflowExecutionRequest | SignalWithStartWorkflowExecutionRequest) -> None:
+    """Give a start request the defaults of times and policies."""
+    start_defaults.fill_in(request)
 
 
 def checked_attributes(attributes: SearchAttributes, namespace: Namespace) -> SearchAttributes:

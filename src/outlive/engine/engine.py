@@ -25,6 +25,9 @@ from outlive.engine.namespaces import Namespaces
 from outlive.engine.queries import Queries
 from outlive.engine.resets import Resets
 from outlive.engine.runs import Run, Runs
+from outlive.engine.schedules import ScheduleRequests, Schedules
+from outlive.engine.schedules.held import Held
+from outlive.engine.schedules.workflows import Workflows
 from outlive.engine.starts import Starts
 from outlive.engine.task_queues import TaskQueues
 from outlive.engine.time_skipping import TimeSkipping
@@ -69,6 +72,9 @@ class Engine:
         self.matching.on_orphans = self.workflow_tasks.move_to_normal
         self.workers = Workers(self.matching, waits)
         self.starts = Starts(self.runs, clock, self.workflow_tasks, self.deployments)
+        workflows = Workflows(namespaces, self.runs, self.starts)
+        self.schedules = Schedules(Held(storage, writer, namespaces), workflows, clock, self.runs.new_id)
+        self.schedule_requests = ScheduleRequests(self.schedules, storage)
         self.multi_operations = MultiOperations(self.runs, self.starts, self.updates)
         self.lifecycle = Lifecycle(self.runs)
         self.resets = Resets(self.runs, clock)
@@ -87,6 +93,7 @@ class Engine:
         self.time_skipping: TimeSkipping | None = None  # on a server whose clock can be skipped
         if isinstance(clock, SkippingClock):
             self.time_skipping = TimeSkipping(clock, self.runs, self.effects, self._timers)
+            self.time_skipping.add(self.schedules)
             self.runs.on_wake_at = self._changed
             self.runs.forget_closed = False
 
@@ -97,12 +104,14 @@ class Engine:
         self.task_queues.begin()
         self.effects.recover(recovery.pending)
         self._timers.begin()
+        self.schedules.begin()
         self.deployments.begin()
         self.batches.begin()
 
     def stop(self) -> None:
         """Let waiting polls go, and no more timers fire."""
         self._timers.stop()
+        self.schedules.stop()
         if self.time_skipping is not None:
             self.time_skipping.stop()
         self.deployments.stop()
@@ -123,6 +132,7 @@ class Engine:
         loop = asyncio.get_running_loop()
         loop.call_soon(self.queries.closed, run)
         loop.call_soon(self.updates.closed, run)
+        loop.call_soon(self.schedules.run_closed, run)
 
     def _due(self, run: Run) -> None:
         if self.runs.decide(run, wake):

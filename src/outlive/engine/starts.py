@@ -74,6 +74,14 @@ class Starts:
             response.eager_workflow_task.CopyFrom(task)
         return response
 
+    def start(self, namespace: Namespace, request: StartWorkflowExecutionRequest) -> Run:
+        """Start a run on the server's own account; the request has its defaults. `committed` waits for it.
+
+        Raises ServiceError if it may not start. A repeated request leads to the run that it started before.
+        """
+        found = self._deduped(namespace, request) or self._start(namespace, request, eager=False)
+        return found.run
+
     def _deduped(self, namespace: Namespace, request: StartRequest) -> Found | None:
         """The current run, if it has taken this very request before."""
         last = self._runs.find(namespace.id, request.workflow_id)

@@ -10,6 +10,7 @@ from temporalio.api.common.v1 import Callback, Priority, RetryPolicy
 from temporalio.api.enums.v1 import NamespaceState, WorkflowIdConflictPolicy, WorkflowIdReusePolicy
 from temporalio.api.errordetails.v1 import NamespaceInvalidStateFailure
 
+from outlive.api.validation import versioning
 from outlive.api.validation.common import (
     Scope,
     check_id,
@@ -21,7 +22,6 @@ from outlive.api.validation.common import (
     length,
 )
 from outlive.api.validation.time_skipping import check_config
-from outlive.api.validation.versioning import check_override
 from outlive.engine import checks
 from outlive.errors import FailedPrecondition, InvalidArgument, Unimplemented
 from outlive.limits import (
@@ -29,19 +29,16 @@ from outlive.limits import (
     ID_LENGTH_MAX,
     SECOND,
     TIMEOUT_MAX,
-    WORKFLOW_TASK_TIMEOUT_DEFAULT,
-    WORKFLOW_TASK_TIMEOUT_MAX,
 )
 
 Reuse = WorkflowIdReusePolicy
 Conflict = WorkflowIdConflictPolicy
-_TIMEOUTS = ("workflow_execution_timeout", "workflow_run_timeout", "workflow_task_timeout")
 _TIMEOUT_TYPES = ("StartToClose", "ScheduleToStart", "ScheduleToClose", "Heartbeat")
 
 
 def start(request: Any, scope: Scope) -> None:
     """StartWorkflowExecution. The order is Temporal's, so that of several faults the same one is named."""
-    _check_namespace(scope)
+    check_namespace_state(scope)
     _check_workflow_id(request)
     _check_retry(request)
     _check_cron_or_delay(request)
@@ -51,18 +48,18 @@ def start(request: Any, scope: Scope) -> None:
         raise InvalidArgument("WorkflowType is not set on request.")
     check_id("WorkflowType", request.workflow_type.name)
     check_queue(request.task_queue, request.HasField("task_queue"))
-    _check_timeouts(request)
+    check_timeouts(request)
     check_id("RequestId", request.request_id)
     _check_policies(request)
     if request.on_conflict_options.attach_completion_callbacks and not request.on_conflict_options.attach_request_id:
         raise InvalidArgument("attaching request ID is required for attaching completion callbacks")
-    _check_attributes(request, scope)
+    check_attributes(request, scope)
     check_priority(request.priority)
     for callback in request.completion_callbacks:
         _check_callback(callback)
     check_links(request.links)
-    _check_sizes(request, scope)
-    _check_override(request)
+    check_sizes(request, scope)
+    check_override(request)
     if request.HasField("time_skipping_config"):
         check_config(request.time_skipping_config, scope)
     _fill_in(request, scope)
@@ -70,7 +67,7 @@ def start(request: Any, scope: Scope) -> None:
 
 def signal_with_start(request: Any, scope: Scope) -> None:
     """SignalWithStartWorkflowExecution, in Temporal's order and words, which are others than for a start."""
-    _check_namespace(scope)
+    check_namespace_state(scope)
     _check_cron(request)
     _check_workflow_id(request)
     if not request.signal_name:
@@ -81,7 +78,7 @@ def signal_with_start(request: Any, scope: Scope) -> None:
     check_length("workflow type name", request.workflow_type.name)
     check_queue(request.task_queue, request.HasField("task_queue"))
     check_length("Request ID", request.request_id)
-    _check_timeouts(request)
+    check_timeouts(request)
     _check_retry(request)
     _check_delay(request)
     _check_cron_or_delay(request)
@@ -90,18 +87,18 @@ def signal_with_start(request: Any, scope: Scope) -> None:
         raise InvalidArgument(
             "Invalid WorkflowIDConflictPolicy: WORKFLOW_ID_CONFLICT_POLICY_FAIL is not supported for this operation."
         )
-    _check_attributes(request, scope)
+    check_attributes(request, scope)
     check_priority(request.priority)
     check_links(request.links)
-    _check_sizes(request, scope)
+    check_sizes(request, scope)
     check_payloads(request.signal_input, scope)
-    _check_override(request)
+    check_override(request)
     if request.HasField("time_skipping_config"):
         check_config(request.time_skipping_config, scope)
     _fill_in(request, scope)
 
 
-def _check_namespace(scope: Scope) -> None:
+def check_namespace_state(scope: Scope) -> None:
     """Nothing is started in a namespace that is being given up."""
     if scope.namespace.state != NamespaceState.NAMESPACE_STATE_REGISTERED:
         state = NamespaceState.Name(scope.namespace.state).removeprefix("NAMESPACE_STATE_").title()  # type: ignore[arg-type]
@@ -135,7 +132,8 @@ def _check_delay(request: Any) -> None:
     _check_time(request, "workflow_start_delay", "WorkflowStartDelaySeconds")
 
 
-def _check_timeouts(request: Any) -> None:
+def check_timeouts(request: Any) -> None:
+    """None is negative, or no span at all."""
     _check_time(request, "workflow_execution_timeout", "WorkflowExecutionTimeoutSeconds")
     _check_time(request, "workflow_run_timeout", "WorkflowRunTimeoutSeconds")
     _check_time(request, "workflow_task_timeout", "WorkflowTaskTimeoutSeconds")
@@ -147,21 +145,23 @@ def _check_time(request: Any, field: str, name: str) -> None:
         raise InvalidArgument(f"An invalid {name} is set on request. cause: {problem}")
 
 
-def _check_attributes(request: Any, scope: Scope) -> None:
+def check_attributes(request: Any, scope: Scope) -> None:
     """The search attributes, which are kept with their types."""
     if request.HasField("search_attributes"):
         request.search_attributes.CopyFrom(checks.checked_attributes(request.search_attributes, scope.namespace))
 
 
-def _check_sizes(request: Any, scope: Scope) -> None:
+def check_sizes(request: Any, scope: Scope) -> None:
+    """Of input and memo."""
     check_payloads(request.input, scope)
     if request.memo.ByteSize() >= scope.namespace.limits.memo_size_max:
         raise InvalidArgument("Memo size exceeds limit.")
 
 
-def _check_override(request: Any) -> None:
+def check_override(request: Any) -> None:
+    """A versioning override is whole."""
     if request.HasField("versioning_override"):
-        check_override(request.versioning_override)
+        versioning.check_override(request.versioning_override)
 
 
 def _check_retry(request: Any) -> None:
@@ -186,7 +186,7 @@ def _check_policy(policy: RetryPolicy) -> None:
 
 
 def check_priority(priority: Priority) -> None:
-    """A priority that a client gives."""
+    """Its keys and weight are ones that a queue can order by."""
     if priority.priority_key < 0:
         raise InvalidArgument("priority key can't be negative")
     if length(priority.fairness_key) > FAIRNESS_KEY_MAX:
@@ -229,38 +229,11 @@ def _check_callback(callback: Callback) -> None:
 
 
 def _fill_in(request: Any, scope: Scope) -> None:
-    """The defaults of times and policies."""
+    """The request's id, and the defaults of times and policies."""
     if not request.request_id:
         request.request_id = scope.new_id()
-    if not request.workflow_id_reuse_policy:
-        request.workflow_id_reuse_policy = Reuse.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE
-    if request.HasField("workflow_start_delay"):
-        _cut(request.workflow_start_delay)
-    if request.HasField("retry_policy"):
-        request.retry_policy.CopyFrom(checks.retry_defaults(request.retry_policy))
-        _cut(request.retry_policy.maximum_interval)
-    execution, run, task = (min(_ns(getattr(request, name)), TIMEOUT_MAX) for name in _TIMEOUTS)
-    if execution:
-        run = min(run or execution, execution)
-    task = min(task or WORKFLOW_TASK_TIMEOUT_DEFAULT, WORKFLOW_TASK_TIMEOUT_MAX)
-    if run:
-        task = min(task, run)
-    for name, value in zip(_TIMEOUTS, (execution, run, task), strict=True):
-        if value:
-            _set_ns(getattr(request, name), value)
-        else:
-            request.ClearField(name)
+    checks.fill_in_start(request)
 
 
 def _ns(value: Duration) -> int:
     return value.seconds * SECOND + value.nanos
-
-
-def _set_ns(target: Duration, value: int) -> None:
-    target.seconds, target.nanos = divmod(value, SECOND)
-
-
-def _cut(value: Duration) -> None:
-    """No span is longer than time-outs may be: the sum of a time and a span has to fit 64 bits."""
-    if _ns(value) > TIMEOUT_MAX:
-        _set_ns(value, TIMEOUT_MAX)

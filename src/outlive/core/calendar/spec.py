@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Final
 
+from google.protobuf.timestamp_pb2 import Timestamp
 from temporalio.api.schedule.v1 import IntervalSpec, ScheduleSpec, StructuredCalendarSpec
 
 from outlive.core.calendar.cron_lines import parse_cron_line, structured
@@ -136,6 +137,8 @@ def _canonical(spec: ScheduleSpec) -> ScheduleSpec:
         _check_calendar(calendar)
     for interval in made.interval:
         _check_interval(interval)
+    for name in ("start_time", "end_time"):
+        _check_time(name, getattr(made, name))
     for calendar in (*made.structured_calendar, *made.exclude_structured_calendar):
         _write_defaults(calendar)
     return made
@@ -175,6 +178,13 @@ def _check_interval(spec: IntervalSpec) -> None:
         raise BadSpec(f"phase is negative: {phase / _SECOND} s")
     if phase >= interval:
         raise BadSpec(f"phase cannot be greater than Interval: {phase / _SECOND} s of {interval / _SECOND} s")
+
+
+def _check_time(name: str, time: Timestamp) -> None:
+    try:
+        time.ToNanoseconds()
+    except ValueError:
+        raise BadSpec(f"{name} is not between the years 1 and 9999") from None
 
 
 def _write_defaults(calendar: StructuredCalendarSpec) -> None:
