@@ -21,6 +21,7 @@ from outlive.api.rpcs import (
     EngineMethod,
     activities,
     batches,
+    changes,
     deployments,
     executions,
     resets,
@@ -44,7 +45,18 @@ TEST_SERVICE = "temporal.api.testservice.v1.TestService"
 
 _NO_TOKEN = "Task token not set on request."
 
-_CAPABILITIES = (activities, batches, deployments, executions, resets, schedules, task_queues, tasks, workers)
+_CAPABILITIES = (
+    activities,
+    batches,
+    changes,
+    deployments,
+    executions,
+    resets,
+    schedules,
+    task_queues,
+    tasks,
+    workers,
+)
 
 
 def _in_namespace(engine: Engine, clock: Clock, by_token: bool, check: Check, method: EngineMethod) -> Method:

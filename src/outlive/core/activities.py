@@ -38,7 +38,7 @@ from outlive.core.effects import DispatchActivity
 from outlive.core.proto import json_payload, truncated
 from outlive.core.queue_routing import Target
 from outlive.core.requests import require_open
-from outlive.core.state import BUFFERED, Activity, ActivityState, DeadlineKind, State
+from outlive.core.state import BUFFERED, PAUSED, Activity, ActivityState, DeadlineKind, State
 from outlive.core.transition import Transition
 from outlive.core.version_names import VersionName
 from outlive.errors import InvalidArgument, NotFound
@@ -132,7 +132,7 @@ def non_retryable_types(row: Activity) -> Sequence[str]:
 
 def startable(state: State, scheduled_event_id: int, stamp: int) -> bool:
     """Whether an offer made earlier still stands."""
-    row = state.activities.get(scheduled_event_id) if state.open else None
+    row = state.activities.get(scheduled_event_id) if state.open and state.info.status != PAUSED else None
     return row is not None and row.stamp == stamp and row.state == ActivityState.SCHEDULED and not row.paused_at
 
 

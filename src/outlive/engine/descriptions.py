@@ -232,6 +232,9 @@ def _extended(state: State) -> WorkflowExecutionExtendedInfo:
         cancel_requested=info.cancel_requested,
         reset_run_id=info.reset_run_id,
     )
+    if info.paused_at:
+        result.pause_info.identity, result.pause_info.reason = info.pause_identity, info.pause_reason
+        result.pause_info.paused_time.CopyFrom(timestamp(info.paused_at))
     if info.reset_at:
         result.last_reset_time.CopyFrom(timestamp(info.reset_at))
     if info.execution_expires_at:

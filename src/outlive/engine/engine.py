@@ -11,6 +11,7 @@ from outlive.engine.activity_operations import ActivityOperations
 from outlive.engine.activity_tasks import ActivityTasks
 from outlive.engine.batches.batches import Batches
 from outlive.engine.batches.operations import Operations
+from outlive.engine.changes import Changes
 from outlive.engine.deployment_requests import DeploymentRequests
 from outlive.engine.deployments import Deployments
 from outlive.engine.descriptions import Descriptions
@@ -78,8 +79,9 @@ class Engine:
         self.multi_operations = MultiOperations(self.runs, self.starts, self.updates)
         self.lifecycle = Lifecycle(self.runs)
         self.resets = Resets(self.runs, clock)
+        self.changes = Changes(self.runs, self.deployments)
         self.activity_operations = ActivityOperations(self.runs)
-        operations = Operations(self.runs, self.lifecycle, self.resets, self.activity_operations)
+        operations = Operations(self.runs, self.lifecycle, self.resets, self.activity_operations, self.changes)
         self.batches = Batches(storage, writer, waits, namespaces, operations)
         self.histories = Histories(self.runs, storage, waits)
         self.fast_forwards = FastForwards(self.runs, waits)

@@ -23,7 +23,7 @@ from outlive.core import activities, close, completion, task_events, tracking, w
 from outlive.core.completion import Outcome
 from outlive.core.proto import timestamp
 from outlive.core.queue_routing import Target
-from outlive.core.state import State, TaskKind, TaskState
+from outlive.core.state import PAUSED, State, TaskKind, TaskState
 from outlive.core.transition import Transition
 from outlive.core.version_names import of_worker, stamped
 from outlive.engine import tokens, wire
@@ -225,7 +225,8 @@ class WorkflowTasks:
             known_updates=self._updates.known(run),
             updates_wait=self._updates.waiting(run),
         )
-        outcome.eager = [e for e in outcome.eager if t.state.open and e in t.state.activities]
+        runs_on = t.state.open and t.state.info.status != PAUSED
+        outcome.eager = [e for e in outcome.eager if runs_on and e in t.state.activities]
         for event_id in outcome.eager:
             activities.start(
                 t,

@@ -6,6 +6,7 @@ The words are the protocol's own where clients or people know them. A check neve
 from outlive.api.validation import (
     activities,
     batches,
+    changes,
     deployments,
     executions,
     lists,
@@ -27,6 +28,7 @@ __all__ = [
     "Scope",
     "activities",
     "batches",
+    "changes",
     "deployments",
     "executions",
     "lists",

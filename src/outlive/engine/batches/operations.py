@@ -15,6 +15,7 @@ from temporalio.api.workflowservice.v1 import (
     TerminateWorkflowExecutionRequest,
     UnpauseActivityRequest,
     UpdateActivityOptionsRequest,
+    UpdateWorkflowExecutionOptionsRequest,
 )
 
 from outlive.core.batches import Batch
@@ -22,6 +23,7 @@ from outlive.core.reset import reapply
 from outlive.core.reset.new_run import Reset
 from outlive.engine.activity_operations import ActivityOperations
 from outlive.engine.calls import Call
+from outlive.engine.changes import Changes
 from outlive.engine.lifecycle import Lifecycle
 from outlive.engine.namespaces import Namespace
 from outlive.engine.resets import Resets, Wanted
@@ -34,17 +36,21 @@ Operation: TypeAlias = Callable[[Namespace, Batch, WorkflowExecution], Awaitable
 class Operations:
     """The operations by the field of the request that asks for them."""
 
-    def __init__(self, runs: Runs, lifecycle: Lifecycle, resets: Resets, activities: ActivityOperations) -> None:
+    def __init__(
+        self, runs: Runs, lifecycle: Lifecycle, resets: Resets, activities: ActivityOperations, changes: Changes
+    ) -> None:
         self._runs = runs
         self._lifecycle = lifecycle
         self._resets = resets
         self._activities = activities
+        self._changes = changes
         self.by_field: Mapping[str, Operation] = {
             "termination_operation": self._terminate,
             "signal_operation": self._signal,
             "cancellation_operation": self._cancel,
             "deletion_operation": self._delete,
             "reset_operation": self._reset,
+            "update_workflow_options_operation": self._update_options,
             "unpause_activities_operation": self._unpause_activities,
             "reset_activities_operation": self._reset_activities,
             "update_activity_options_operation": self._update_activities,
@@ -103,6 +109,16 @@ class Operations:
             operations=wanted.post_reset_operations,
         )
         await self._resets.reset(base, reset)
+
+    async def _update_options(self, namespace: Namespace, batch: Batch, target: WorkflowExecution) -> None:
+        wanted = batch.request.update_workflow_options_operation
+        request = UpdateWorkflowExecutionOptionsRequest(
+            workflow_execution=target,
+            workflow_execution_options=wanted.workflow_execution_options,
+            update_mask=wanted.update_mask,
+            identity=wanted.identity,
+        )
+        await self._changes.update_workflow_execution_options(namespace, request, Call())
 
     async def _unpause_activities(self, namespace: Namespace, batch: Batch, target: WorkflowExecution) -> None:
         wanted = batch.request.unpause_activities_operation
