@@ -34,5 +34,6 @@ class ServerConfig:
     namespaces: tuple[str, ...] = ()  # besides "default"
     search_attributes: Mapping[str, str] = field(default_factory=dict)  # name -> type name
     dynamic_config: Mapping[str, object] = field(default_factory=dict)
+    dynamic_config_file: Path | None = None  # read again when it changes
     sqlite_pragmas: Mapping[str, str] = field(default_factory=dict)
     time_skipping: TimeSkipping = TimeSkipping.NONE

@@ -170,6 +170,7 @@ TAIL_EVENTS_MAX: Final = 256  # last events of a loaded execution kept as bytes,
 TAIL_BYTES_MAX: Final = 64 * KIB  # of those events' bytes
 TIMER_WINDOW: Final = 10_000  # soonest wake-ups held in memory; the rest stay in the file
 REROUTED_AT_ONCE: Final = 200  # waiting offers sent to another version in one turn of the loop
+CONFIG_FILE_POLL: Final = 5 * SECOND  # between looks whether the file of the dynamic configuration has changed
 SHUTDOWN_GRACE: Final = 4 * SECOND  # from SIGTERM to the end: calls under way get this long
 
 # The ledger's own -----------------------------------------------------------------------------------

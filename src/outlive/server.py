@@ -13,8 +13,9 @@ from outlive.clock import Clock, SkippingClock, SystemClock, new_id
 from outlive.config import ServerConfig, TimeSkipping
 from outlive.core.state import State
 from outlive.core.visibility import VisibilityRecord
+from outlive.dynamic.config import DynamicConfig
+from outlive.dynamic.files import Watch, read_file
 from outlive.engine.descriptions import record_of
-from outlive.engine.dynamic_config import deployment_limits, execution_limits
 from outlive.engine.engine import Engine
 from outlive.engine.namespaces import TYPES_BY_NAME, Namespaces
 from outlive.engine.runs import pending_of
@@ -46,6 +47,7 @@ class Server:
         self._writer: GroupWriter | None = None
         self._engine: Engine | None = None
         self._grpc: Http2Server | None = None
+        self._watch: Watch | None = None
         self._http: AsgiServer | None = None
         self._web: WebServer | None = None
         self._ledger: RunningLedger | None = None
@@ -63,8 +65,8 @@ class Server:
     async def _start_on(self, store: SqliteStore) -> None:
         writer = GroupWriter(store, visibility_of=self._visibility_of, pending_of=pending_of, on_failure=self._fail)
         self._writer = writer
-        limits = execution_limits(self.config.dynamic_config)
-        namespaces = Namespaces(store, writer, new_id, limits)
+        config = self._read_config()
+        namespaces = Namespaces(store, writer, new_id, config)
         attributes = {}
         for name, kind in self.config.search_attributes.items():
             if kind not in TYPES_BY_NAME:
@@ -80,7 +82,7 @@ class Server:
             self._clock,
             namespaces,
             self._waits,
-            deployment_limits(self.config.dynamic_config),
+            config,
         )
         if engine.time_skipping is not None and self.config.time_skipping == TimeSkipping.LOCKED:
             engine.time_skipping.lock()
@@ -92,17 +94,31 @@ class Server:
         self.port = self._grpc.port
         engine.begin()
         if self.config.http_port is not None:
-            await self._start_http(table, self.config.http_port)
+            await self._start_http(table, config, self.config.http_port)
         if self.config.ledger:
             self._ledger = await self._start_ledger()
         if self.config.ui_port is not None:
             await self._start_web(self.config.ui_port)
 
-    async def _start_http(self, table: Handlers, port: int) -> None:
+    def _read_config(self) -> DynamicConfig:
+        path = self.config.dynamic_config_file
+        if path is None:
+            return DynamicConfig(self.config.dynamic_config)
+        config = DynamicConfig(self.config.dynamic_config, read_file(path))
+        self._watch = Watch(path, config)
+        self._watch.begin()
+        return config
+
+    def reload_config(self) -> None:
+        """Read the file of the dynamic configuration again now."""
+        if self._watch is not None:
+            self._watch.reload()
+
+    async def _start_http(self, table: Handlers, config: DynamicConfig, port: int) -> None:
         def make_app() -> ASGIApp:
             from outlive.api.http_json.app import HttpApi
 
-            return HttpApi(table, self._waits)
+            return HttpApi(table, self._waits, config)
 
         http = AsgiServer(
             make_app,
@@ -178,6 +194,8 @@ class Server:
 
     async def stop(self, grace_s: float = 4.0) -> None:
         """Let calls under way end, write what is waiting, and let the file go."""
+        if self._watch is not None:
+            self._watch.stop()
         if self._web is not None:
             await self._web.stop()
         if self._ledger is not None:

@@ -20,20 +20,26 @@ from temporalio.api.workflowservice.v1 import (
 from outlive.api.handlers import Answer, Method
 from outlive.api.validation import namespaces as validation
 from outlive.core.proto import duration
+from outlive.dynamic import keys
+from outlive.dynamic.config import DynamicConfig
 from outlive.engine.calls import Call
 from outlive.engine.namespaces import Namespace, Namespaces
 from outlive.limits import PAGE_SIZE_MAX
 
-CAPABILITIES = NamespaceInfo.Capabilities(
-    eager_workflow_start=True,
-    sync_update=True,
-    async_update=True,
-    worker_heartbeats=True,
-    worker_poll_complete_on_shutdown=True,
-    poller_autoscaling=True,
-    workflow_task_completion_pagination=True,
-)
-"""Only what is true: SDKs and tools change what they do by these."""
+
+def capabilities(config: DynamicConfig, namespace: str) -> NamespaceInfo.Capabilities:
+    """Only what is true: SDKs and tools change what they do by these."""
+    updates = config.get(keys.UPDATES, namespace)
+    return NamespaceInfo.Capabilities(
+        eager_workflow_start=config.get(keys.EAGER_START, namespace),
+        sync_update=updates,
+        async_update=updates,
+        worker_heartbeats=config.get(keys.WORKER_HEARTBEATS, namespace),
+        worker_poll_complete_on_shutdown=True,
+        poller_autoscaling=True,
+        workflow_task_completion_pagination=True,
+    )
+
 
 _DISABLED = ArchivalState.ARCHIVAL_STATE_DISABLED
 
@@ -41,8 +47,9 @@ _DISABLED = ArchivalState.ARCHIVAL_STATE_DISABLED
 class NamespaceRpcs:
     """Register, describe, list, update, deprecate."""
 
-    def __init__(self, namespaces: Namespaces) -> None:
+    def __init__(self, namespaces: Namespaces, config: DynamicConfig) -> None:
         self._namespaces = namespaces
+        self._config = config
 
     def methods(self) -> Mapping[str, Method]:
         return {
@@ -56,8 +63,8 @@ class NamespaceRpcs:
     async def _describe(self, request: Any, call: Call) -> Answer:
         validation.describe(request)
         if request.id:
-            return _described(self._namespaces.by_id(request.id))
-        return _described(self._namespaces.get(request.namespace))
+            return _described(self._namespaces.by_id(request.id), self._config)
+        return _described(self._namespaces.get(request.namespace), self._config)
 
     async def _list(self, request: Any, call: Call) -> Answer:
         size = min(request.page_size, PAGE_SIZE_MAX) if request.page_size > 0 else PAGE_SIZE_MAX
@@ -65,7 +72,7 @@ class NamespaceRpcs:
         names = [n for n in self._namespaces.all() if n.name > after]
         page = names[:size]
         token = page[-1].name.encode() if len(names) > size else b""
-        return ListNamespacesResponse(namespaces=[_described(n) for n in page], next_page_token=token)
+        return ListNamespacesResponse(namespaces=[_described(n, self._config) for n in page], next_page_token=token)
 
     async def _register(self, request: Any, call: Call) -> Answer:
         validation.register(request)
@@ -99,7 +106,7 @@ class NamespaceRpcs:
             namespace = replace(namespace, retention=validation.retention(config.workflow_execution_retention_ttl))
         namespace = self._namespaces.put(namespace)
         await self._namespaces.committed()
-        described = _described(namespace)
+        described = _described(namespace, self._config)
         return UpdateNamespaceResponse(
             namespace_info=described.namespace_info,
             config=described.config,
@@ -114,7 +121,7 @@ class NamespaceRpcs:
         return DeprecateNamespaceResponse()
 
 
-def _described(namespace: Namespace) -> DescribeNamespaceResponse:
+def _described(namespace: Namespace, config: DynamicConfig) -> DescribeNamespaceResponse:
     limits = namespace.limits
     return DescribeNamespaceResponse(
         namespace_info=NamespaceInfo(
@@ -124,7 +131,7 @@ def _described(namespace: Namespace) -> DescribeNamespaceResponse:
             description=namespace.description,
             owner_email=namespace.owner_email,
             data=dict(namespace.data),
-            capabilities=CAPABILITIES,
+            capabilities=capabilities(config, namespace.name),
             limits=NamespaceInfo.Limits(
                 blob_size_limit_error=limits.payload_size_max, memo_size_limit_error=limits.memo_size_max
             ),

@@ -12,7 +12,7 @@ import temporalio.api.operatorservice.v1 as operatorservice
 import temporalio.api.workflowservice.v1 as workflowservice
 from google.protobuf.message import Message
 
-from outlive.api import testing, validation
+from outlive.api import switches, testing, validation
 from outlive.api.handlers import Answer, Handlers, Method, Rpc
 from outlive.api.health import health_handlers
 from outlive.api.namespaces import NamespaceRpcs
@@ -59,9 +59,12 @@ _CAPABILITIES = (
 )
 
 
-def _in_namespace(engine: Engine, clock: Clock, by_token: bool, check: Check, method: EngineMethod) -> Method:
+def _in_namespace(
+    engine: Engine, clock: Clock, name: str, by_token: bool, check: Check, method: EngineMethod
+) -> Method:
     """The RPC with its namespace resolved and its request checked."""
-    namespaces = engine.namespaces
+    namespaces, config = engine.namespaces, engine.config
+    gate = switches.gate(config, name)
 
     async def run(request: Any, call: Call) -> Answer:
         if request.namespace or not by_token:
@@ -72,7 +75,9 @@ def _in_namespace(engine: Engine, clock: Clock, by_token: bool, check: Check, me
             if not request.task_token:
                 raise InvalidArgument(_NO_TOKEN)
             namespace = namespaces.by_id(tokens.namespace_of(request.task_token))
-        check(request, validation.Scope(namespace, call, clock.now(), namespaces.new_id))
+        if gate is not None:
+            gate(namespace.name)
+        check(request, validation.Scope(namespace, call, clock.now(), namespaces.new_id, config))
         return await method(namespace, request, call)
 
     return run
@@ -97,8 +102,11 @@ def handlers(engine: Engine, clock: Clock) -> Handlers:
     for capability in _CAPABILITIES:
         for name, (check, method) in capability.rpcs(engine).items():
             by_token = "task_token" in table[f"/{WORKFLOW_SERVICE}/{name}"].request.DESCRIPTOR.fields_by_name
-            _set(table, WORKFLOW_SERVICE, name, _in_namespace(engine, clock, by_token, check, method))
-    for name, own in {**SystemRpcs(engine.namespaces).methods(), **NamespaceRpcs(engine.namespaces).methods()}.items():
+            _set(table, WORKFLOW_SERVICE, name, _in_namespace(engine, clock, name, by_token, check, method))
+    for name, own in {
+        **SystemRpcs(engine.namespaces).methods(),
+        **NamespaceRpcs(engine.namespaces, engine.config).methods(),
+    }.items():
         _set(table, WORKFLOW_SERVICE, name, own)
     for name, own in SearchAttributeRpcs(engine.namespaces).methods().items():
         _set(table, OPERATOR_SERVICE, name, own)

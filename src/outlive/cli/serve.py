@@ -42,6 +42,8 @@ async def _serve(server: Server) -> int:
         except NotImplementedError:  # Windows: Ctrl-C ends the process, the file is safe all the same
             break
     await server.start()
+    if server.config.dynamic_config_file is not None and hasattr(signal, "SIGHUP"):
+        loop.add_signal_handler(signal.SIGHUP, server.reload_config)
     _announce(server.config, server)
     stop = asyncio.ensure_future(stopping.wait())
     failed = asyncio.ensure_future(server.wait_failed())

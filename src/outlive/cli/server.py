@@ -2,56 +2,31 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from outlive.cli.dynamic import dynamic_options, pairs
 from outlive.cli.folders import data_folder
+from outlive.cli.lazy import LazyGroup
 from outlive.cli.logs import FORMATS, LEVELS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 UI_OFFSET = 1000  # the pages' port is the gRPC port plus this, unless told otherwise
 
 
-@click.group()
+@click.group(
+    cls=LazyGroup,
+    lazy={"config": ("outlive.cli.config:config", "List the keys of the dynamic configuration and their values.")},
+)
 def server() -> None:
-    """Start a server."""
-
-
-def _pairs(what: str) -> Callable[[click.Context, click.Parameter, Sequence[str]], dict[str, str]]:
-    """A callback that reads KEY=VALUE options."""
-
-    def read(_context: click.Context, _parameter: click.Parameter, values: Sequence[str]) -> dict[str, str]:
-        result = {}
-        for value in values:
-            key, equals, rest = value.partition("=")
-            if not equals or not key:
-                raise click.BadParameter(f"{value!r} is not {what}")
-            result[key] = rest
-        return result
-
-    return read
-
-
-def _dynamic(context: click.Context, parameter: click.Parameter, values: Sequence[str]) -> dict[str, object]:
-    """KEY=JSON options."""
-    result: dict[str, object] = {}
-    for key, text in _pairs("KEY=JSON")(context, parameter, values).items():
-        try:
-            result[key] = json.loads(text)
-        except ValueError:
-            raise click.BadParameter(
-                f"the value of {key} is not JSON: write text in quotes, {key}='\"text\"'"
-            ) from None
-    return result
+    """Start a server, and see how it is set up."""
 
 
 def _options(command: Command) -> Command:
     """The options that both commands have: those of `temporal server start-dev`."""
-    pair = _pairs
     for option in reversed(
         (
             click.option("-p", "--port", type=click.IntRange(0, 65535), default=7233, show_default=True,
@@ -75,11 +50,10 @@ def _options(command: Command) -> Command:
                          help="What requests to the ledger must carry. Better in OUTLIVE_LEDGER_SECRET."),
             click.option("--no-ledger", is_flag=True, help="No ledger."),
             click.option("--metrics-port", type=click.IntRange(0, 65535), hidden=True),
-            click.option("--search-attribute", "search_attributes", multiple=True, callback=pair("NAME=TYPE"),
+            click.option("--search-attribute", "search_attributes", multiple=True, callback=pairs("NAME=TYPE"),
                          help="NAME=TYPE of a search attribute. Repeatable."),
-            click.option("--dynamic-config-value", "dynamic_config", multiple=True, callback=_dynamic,
-                         help="KEY=JSON of Temporal's dynamic configuration. Repeatable."),
-            click.option("--sqlite-pragma", "pragmas", multiple=True, callback=pair("PRAGMA=VALUE"),
+            dynamic_options,
+            click.option("--sqlite-pragma", "pragmas", multiple=True, callback=pairs("PRAGMA=VALUE"),
                          help="PRAGMA=VALUE for SQLite. Repeatable."),
             click.option("--log-level", type=click.Choice(LEVELS), default="warn", show_default=True),
             click.option("--log-format", type=click.Choice(FORMATS), default="text", show_default=True),
@@ -137,6 +111,7 @@ def _run(database: Path | None, options: dict[str, Any]) -> None:
         namespaces=tuple(options["namespaces"]),
         search_attributes=options["search_attributes"],
         dynamic_config=options["dynamic_config"],
+        dynamic_config_file=options["dynamic_config_file"],
         sqlite_pragmas=options["pragmas"],
     )
     if options["log_config"]:

@@ -7,6 +7,8 @@ import asyncio
 from outlive.clock import Clock, SkippingClock
 from outlive.core.effects import Effect
 from outlive.core.waking import wake
+from outlive.dynamic.config import DynamicConfig
+from outlive.dynamic.limits import deployment_limits
 from outlive.engine.activity_operations import ActivityOperations
 from outlive.engine.activity_tasks import ActivityTasks
 from outlive.engine.batches.batches import Batches
@@ -36,7 +38,6 @@ from outlive.engine.timers import Timers
 from outlive.engine.updates import Updates
 from outlive.engine.workers import Workers
 from outlive.engine.workflow_tasks import WorkflowTasks
-from outlive.limits import DeploymentLimits
 from outlive.store.port import Storage, Writer
 
 
@@ -53,12 +54,15 @@ class Engine:
         clock: Clock,
         namespaces: Namespaces,
         waits: Clock | None = None,
-        deployment_limits: DeploymentLimits | None = None,
+        config: DynamicConfig | None = None,
     ) -> None:
         waits = waits or clock
+        self.config = config or DynamicConfig()
         self.namespaces = namespaces
         self.matching = Matching(waits)
-        self.deployments = Deployments(storage, writer, waits, namespaces, self.matching, deployment_limits)
+        self.deployments = Deployments(
+            storage, writer, waits, namespaces, self.matching, deployment_limits(self.config)
+        )
         self.deployment_requests = DeploymentRequests(self.deployments, self.matching)
         self.runs = Runs(storage, writer, clock, namespaces)
         self.runs.routes = self.deployments
@@ -87,6 +91,7 @@ class Engine:
         self.fast_forwards = FastForwards(self.runs, waits)
         self.descriptions = Descriptions(self.runs, storage)
         self.task_queues = TaskQueues(self.matching, storage, writer, clock, self.deployments)
+        self.config.follow(self._configured)
         self._timers = Timers(storage, clock, self.runs, self._due)
         self._storage = storage
         self.runs.on_effect = self._effect
@@ -119,6 +124,11 @@ class Engine:
         self.deployments.stop()
         self.batches.stop()
         self.matching.close()
+
+    def _configured(self) -> None:
+        """Values of the dynamic configuration may have changed."""
+        self.namespaces.refresh()
+        self.deployments.limits = deployment_limits(self.config)
 
     def _effect(self, run: Run, effect: Effect) -> None:
         self.effects.take(run, effect)

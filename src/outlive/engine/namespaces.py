@@ -11,6 +11,8 @@ from temporalio.api.enums.v1 import IndexedValueType, NamespaceState
 from temporalio.api.errordetails.v1 import NamespaceAlreadyExistsFailure
 
 from outlive.core.visibility import PREDEFINED_ATTRIBUTES, SYSTEM_ATTRIBUTES, TYPE_NAMES, AttributeTypes
+from outlive.dynamic.config import DynamicConfig
+from outlive.dynamic.limits import execution_limits
 from outlive.errors import AlreadyExists, InvalidArgument, NamespaceNotFound
 from outlive.limits import RETENTION_DEFAULT, ExecutionLimits
 from outlive.store.port import NamespaceRow, Storage, Writer
@@ -43,11 +45,11 @@ class Namespaces:
     """The namespaces by name and by id."""
 
     def __init__(
-        self, storage: Storage, writer: Writer, new_id: Callable[[], str], limits: ExecutionLimits | None = None
+        self, storage: Storage, writer: Writer, new_id: Callable[[], str], config: DynamicConfig | None = None
     ) -> None:
         self._writer = writer
         self.new_id = new_id
-        self._limits = limits or ExecutionLimits()
+        self._config = config or DynamicConfig()
         self._by_name: dict[str, Namespace] = {}
         self._by_id: dict[str, Namespace] = {}
         for row in storage.namespaces():
@@ -70,7 +72,12 @@ class Namespaces:
 
     def _completed(self, namespace: Namespace) -> Namespace:
         types = {**SYSTEM_ATTRIBUTES, **PREDEFINED_ATTRIBUTES, **namespace.custom_attributes}
-        return replace(namespace, attribute_types=types, limits=self._limits)
+        return replace(namespace, attribute_types=types, limits=execution_limits(self._config, namespace.name))
+
+    def refresh(self) -> None:
+        """Take the limits from the dynamic configuration again."""
+        for namespace in list(self._by_name.values()):
+            self._keep(self._completed(namespace))
 
     def _keep(self, namespace: Namespace) -> None:
         self._by_name[namespace.name] = namespace

@@ -19,6 +19,7 @@ from outlive.api.http_json.routes import Routes
 from outlive.api.services import WORKFLOW_SERVICE
 from outlive.clock import SystemClock
 from outlive.config import ServerConfig
+from outlive.dynamic.config import DynamicConfig
 from outlive.errors import StartupError
 from outlive.limits import GRPC_MESSAGE_MAX
 from outlive.server import Server
@@ -246,7 +247,7 @@ async def test_a_caller_that_goes_away_ends_its_call() -> None:
         return b""
 
     table = {path: Rpc(rpc.request, slow) for path, rpc in _handlers().items()}
-    app = HttpApi(table, SystemClock())
+    app = HttpApi(table, SystemClock(), DynamicConfig())
     answers: list[Any] = []
 
     events = iter([{"type": "http.request", "body": b"", "more_body": False}, {"type": "http.disconnect"}])

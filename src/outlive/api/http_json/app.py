@@ -25,6 +25,9 @@ from outlive.api.http2.grpc import deadline_exceeded, timeout_of
 from outlive.api.http_json import media, parameters, reading, writing
 from outlive.api.http_json.routes import Route, Routes
 from outlive.clock import Clock
+from outlive.dynamic import keys
+from outlive.dynamic.config import DynamicConfig
+from outlive.dynamic.kinds import matches
 from outlive.engine.calls import HTTP_CLIENT, Call
 from outlive.errors import Code, InvalidArgument, PermissionDenied, ServiceError, Unimplemented
 from outlive.limits import GRPC_MESSAGE_MAX, HTTP_PARAMETERS_MAX, SECOND
@@ -65,9 +68,10 @@ class _Gone(Exception):
 class HttpApi:
     """The application over a table of RPCs."""
 
-    def __init__(self, handlers: Handlers, clock: Clock) -> None:
+    def __init__(self, handlers: Handlers, clock: Clock, config: DynamicConfig) -> None:
         self._routes = Routes(handlers)
         self._clock = clock
+        self._config = config
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -76,6 +80,7 @@ class HttpApi:
         form = media.PLAIN
         allow = ""
         try:
+            _check_host(self._config.get(keys.HTTP_HOSTS), headers)
             query = _parsed(scope["query_string"].decode("latin-1"))
             form = media.wanted(headers, query)
             found = self._routes.match(_segments(scope["raw_path"]))
@@ -174,6 +179,12 @@ def _request(
     for path, value in zip(route.variables, values, strict=True):
         parameters.put(request, path, value)
     return request
+
+
+def _check_host(allowed: Sequence[str], headers: Mapping[str, str]) -> None:
+    host = headers.get("host", "")
+    if "*" not in allowed and not any(matches(pattern, host) for pattern in allowed):
+        raise PermissionDenied(f"requests to the host {host} are refused: frontend.httpAllowedHosts does not name it")
 
 
 def _check_origin(method: str, headers: Mapping[str, str]) -> None:

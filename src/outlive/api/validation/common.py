@@ -5,17 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from google.protobuf.duration_pb2 import Duration
 from temporalio.api.common.v1 import Link, Payloads, WorkflowExecution
 from temporalio.api.enums.v1 import NamespaceState, TaskQueueKind
 from temporalio.api.taskqueue.v1 import TaskQueue
 
+from outlive.dynamic.config import DynamicConfig
+from outlive.dynamic.keys import Key
 from outlive.engine.calls import Call
 from outlive.engine.namespaces import Namespace, Namespaces
 from outlive.errors import InvalidArgument, NamespaceNotFound
 from outlive.limits import ID_LENGTH_MAX, LINK_SIZE_MAX, LINKS_MAX
 
+T = TypeVar("T")
 UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 RESERVED_QUEUE = "/_sys/"
 _INTERNAL_QUEUE = "temporal-sys-per-ns-tq"
@@ -29,6 +33,11 @@ class Scope:
     call: Call
     now: int
     new_id: Callable[[], str]
+    config: DynamicConfig
+
+    def setting(self, key: Key[T]) -> T:
+        """The key's value in the namespace."""
+        return self.config.get(key, self.namespace.name)
 
 
 def length(text: str) -> int:

@@ -22,6 +22,7 @@ from outlive.api.validation.common import (
     length,
 )
 from outlive.api.validation.time_skipping import check_config
+from outlive.dynamic import keys
 from outlive.engine import checks
 from outlive.errors import FailedPrecondition, InvalidArgument, Unimplemented
 from outlive.limits import (
@@ -62,6 +63,8 @@ def start(request: Any, scope: Scope) -> None:
     check_override(request)
     if request.HasField("time_skipping_config"):
         check_config(request.time_skipping_config, scope)
+    if request.request_eager_execution:
+        request.request_eager_execution = scope.setting(keys.EAGER_START)
     _fill_in(request, scope)
 
 

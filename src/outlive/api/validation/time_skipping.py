@@ -8,13 +8,16 @@ from temporalio.api.common.v1 import TimeSkippingConfig
 
 from outlive.api.validation.common import Scope, check_execution, duration_problem
 from outlive.core.proto import ns_of
-from outlive.errors import InvalidArgument
+from outlive.dynamic import keys
+from outlive.errors import InvalidArgument, Unimplemented
 
 _NO_ID = "Time skipping config invalid: fast_forward_id must be set"
 
 
 def check_config(config: TimeSkippingConfig, scope: Scope) -> None:
     """A configuration that can be followed; the limit of skips that it leaves out is filled in."""
+    if not scope.setting(keys.TIME_SKIPPING):
+        raise Unimplemented(f"time skipping is not enabled for namespace: {scope.namespace.name}")
     if config.max_session_skip_count <= 0:
         config.max_session_skip_count = scope.namespace.limits.time_skips_max
     if not config.HasField("fast_forward_config"):

@@ -1,0 +1,146 @@
+"""Every key that changes behaviour here. To add one: a line here, and `config.get(keys.NAME, namespace)` where it
+is needed; `outlive server config` lists it from then on.
+
+Names and meanings are Temporal's; `there` is the default of its development server where ours is another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+from outlive.dynamic.kinds import NAMES, SPAN, SWITCH, WHOLE, Kind
+from outlive.limits import DeploymentLimits, ExecutionLimits
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Key(Generic[T]):
+    """A key of the dynamic configuration."""
+
+    name: str
+    kind: Kind[T]
+    default: T
+    meaning: str
+    there: T | None = None
+
+
+KEYS: Final[dict[str, Key[Any]]] = {}  # by lower-case name: Temporal's keys are case-insensitive
+
+
+def _key(name: str, kind: Kind[T], default: T, meaning: str, *, there: T | None = None) -> Key[T]:
+    key = Key(name, kind, default, meaning, there)
+    assert name.lower() not in KEYS, f"{name} is there twice"
+    KEYS[name.lower()] = key
+    return key
+
+
+# Limits of one execution -----------------------------------------------------------------------------
+_E = ExecutionLimits()
+EXECUTION: Final[Mapping[str, Key[int]]] = {
+    "payload_size_max": _key("limit.blobSize.error", WHOLE, _E.payload_size_max, "bytes of one input or result"),
+    "memo_size_max": _key("limit.memoSize.error", WHOLE, _E.memo_size_max, "bytes of a memo"),
+    "history_events_max": _key(
+        "limit.historyCount.error", WHOLE, _E.history_events_max, "events of a history; then the run is terminated"
+    ),
+    "history_size_max": _key(
+        "limit.historySize.error", WHOLE, _E.history_size_max, "bytes of a history; then the run is terminated"
+    ),
+    "suggest_events": _key(
+        "limit.historyCount.suggestContinueAsNew",
+        WHOLE,
+        _E.suggest_events,
+        "events from which on workers are told to continue as new",
+    ),
+    "suggest_size": _key(
+        "limit.historySize.suggestContinueAsNew",
+        WHOLE,
+        _E.suggest_size,
+        "bytes of a history from which on workers are told to continue as new",
+    ),
+    "pending_activities_max": _key(
+        "limit.numPendingActivities.error", WHOLE, _E.pending_activities_max, "activities of a run at the same time"
+    ),
+    "pending_children_max": _key(
+        "limit.numPendingChildExecutions.error", WHOLE, _E.pending_children_max, "children of a run at the same time"
+    ),
+    "pending_signals_max": _key(
+        "limit.numPendingSignals.error", WHOLE, _E.pending_signals_max, "signals of a run on their way to others"
+    ),
+    "pending_cancels_max": _key(
+        "limit.numPendingCancelRequests.error",
+        WHOLE,
+        _E.pending_cancels_max,
+        "cancel requests of a run on their way to others",
+    ),
+    "signals_max": _key("history.maximumSignalsPerExecution", WHOLE, _E.signals_max, "signals that a run takes"),
+    "buffered_events_max": _key(
+        "history.maximumBufferedEventsBatch",
+        WHOLE,
+        _E.buffered_events_max,
+        "events that wait for a workflow task to end; one more fails the task",
+    ),
+    "buffered_size_max": _key(
+        "history.maximumBufferedEventsSizeInBytes", WHOLE, _E.buffered_size_max, "bytes of those events"
+    ),
+    "buffered_queries_max": _key(
+        "history.MaxBufferedQueryCount", WHOLE, _E.buffered_queries_max, "queries that wait for a workflow task"
+    ),
+    "updates_in_flight_max": _key(
+        "history.maxInFlightUpdates", WHOLE, _E.updates_in_flight_max, "updates of a run at the same time"
+    ),
+    "updates_total_max": _key("history.maxTotalUpdates", WHOLE, _E.updates_total_max, "updates that a run takes"),
+    "time_skips_max": _key(
+        "frontend.WorkflowTimeSkippingMaxSkipPerSession",
+        WHOLE,
+        _E.time_skips_max,
+        "skips of time that a run makes, where a client asks for no other limit",
+    ),
+}
+
+# Worker deployments -----------------------------------------------------------------------------------
+_D = DeploymentLimits()
+DEPLOYMENTS: Final[Mapping[str, Key[int]]] = {
+    "deployments_max": _key("matching.maxDeployments", WHOLE, _D.deployments_max, "worker deployments of a namespace"),
+    "versions_max": _key("matching.maxVersionsInDeployment", WHOLE, _D.versions_max, "versions of a deployment"),
+    "queues_max": _key(
+        "matching.maxTaskQueuesInDeploymentVersion", WHOLE, _D.queues_max, "task queues of a deployment version"
+    ),
+    "versions_in_queue_max": _key(
+        "matching.maxVersionsInTaskQueue", WHOLE, _D.versions_in_queue_max, "versions that poll one task queue"
+    ),
+    "drainage_grace": _key(
+        "matching.wv.VersionDrainageStatusVisibilityGracePeriod",
+        SPAN,
+        _D.drainage_grace,
+        "wait before it is first looked whether a version has drained",
+    ),
+    "drainage_refresh": _key(
+        "matching.wv.VersionDrainageStatusRefreshInterval", SPAN, _D.drainage_refresh, "wait between two such looks"
+    ),
+}
+
+# Switches ---------------------------------------------------------------------------------------------
+PAUSE = _key("frontend.WorkflowPauseEnabled", SWITCH, True, "workflows can be paused", there=False)
+TIME_SKIPPING = _key(
+    "frontend.WorkflowTimeSkippingEnabled", SWITCH, True, "single workflows can skip time", there=False
+)
+EAGER_START = _key(
+    "system.enableEagerWorkflowStart", SWITCH, True, "a start may hand its first workflow task to the caller"
+)
+UPDATES = _key("frontend.enableUpdateWorkflowExecution", SWITCH, True, "workflows can be updated")
+MULTI_OPERATIONS = _key("frontend.enableExecuteMultiOperation", SWITCH, True, "update with start")
+SCHEDULES = _key("frontend.enableSchedules", SWITCH, True, "schedules")
+BATCHES = _key("frontend.enableBatcher", SWITCH, True, "batch operations")
+WORKER_DEPLOYMENTS = _key("system.enableDeploymentVersions", SWITCH, True, "worker deployments and their versions")
+WORKER_HEARTBEATS = _key("frontend.WorkerHeartbeatsEnabled", SWITCH, True, "workers are asked to tell how they are")
+
+# HTTP -------------------------------------------------------------------------------------------------
+HTTP_HOSTS = _key(
+    "frontend.httpAllowedHosts",
+    NAMES,
+    ("*",),
+    "hosts that HTTP requests may be made to, * stands for anything",
+)
