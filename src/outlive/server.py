@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 from outlive.api.handlers import Handlers
@@ -19,7 +20,7 @@ from outlive.engine.descriptions import record_of
 from outlive.engine.engine import Engine
 from outlive.engine.namespaces import TYPES_BY_NAME, Namespaces
 from outlive.engine.runs import pending_of
-from outlive.errors import StartupError
+from outlive.errors import NamespaceNotFound, StartupError
 from outlive.limits import HTTP_GRACE_S
 from outlive.store.sqlite import SqliteStore
 from outlive.store.writer import GroupWriter
@@ -87,6 +88,7 @@ class Server:
         if engine.time_skipping is not None and self.config.time_skipping == TimeSkipping.LOCKED:
             engine.time_skipping.lock()
         writer.on_events = engine.runs.on_events
+        writer.on_deleted = self._on_deleted
         self._engine = engine
         table = handlers(engine, self._waits)
         self._grpc = Http2Server(table, self._waits, self.config.ip, self.config.port)
@@ -182,6 +184,13 @@ class Server:
         assert self._engine is not None
         namespace = self._engine.namespaces.by_id(state.start.namespace_id)
         return record_of(state, namespace.attribute_types)
+
+    def _on_deleted(self, namespace_id: str, run_id: str) -> None:
+        """Its contents need not be kept. Those of a deleted namespace are left to `outlive ledger gc`."""
+        if self._ledger is None or self._engine is None:
+            return
+        with contextlib.suppress(NamespaceNotFound):
+            self._ledger.forget_run(self._engine.namespaces.by_id(namespace_id).name, run_id)
 
     def _fail(self, error: BaseException) -> None:
         if self._failed is not None and not self._failed.done():

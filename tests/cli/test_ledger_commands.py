@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -14,6 +15,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
+from temporalio.client import Client
+
+from outlive.config import ServerConfig
+from outlive.ledger.client import HttpLedger
+from outlive.server import Server
 
 OUTLIVE = [sys.executable, "-m", "outlive"]
 WITHOUT = {key: value for key, value in os.environ.items() if not key.startswith("OUTLIVE_")}
@@ -84,6 +92,26 @@ def test_quotas_budgets_and_costs_on_a_ledger_alone(tmp_path: Path) -> None:
         assert run("budget", "delete", "teams", "--ledger", address).returncode == 0
 
 
+def test_the_inbox(tmp_path: Path) -> None:
+    with started("ledger", "--db", str(tmp_path / "ledger.db"), "--port", "0") as (_, address):
+        at = {"OUTLIVE_LEDGER": address}
+        assert "Nothing waits" in run("approval", "list", **at).stdout
+        for name in ("one", "two"):
+            asked = {"approval": {"id": name, "title": f"Send {name}?", "details": {"to": "x"}, "assignee": "ann"}}
+            body = json.dumps(asked).encode()
+            urllib.request.urlopen(f"{address}/v1/ask_approval", body, timeout=10).close()
+        assert "Send one?" in run("approval", "list", **at).stdout
+        assert '"to": "x"' in run("approval", "show", "one", **at).stdout
+        edits = '{"to": "y"}'
+        done = run("approval", "approve", "one", "--edits", edits, "--by", "ann", "-o", "json", **at)
+        assert (json.loads(done.stdout)["state"], json.loads(done.stdout)["edits"]) == ("approved", {"to": "y"})
+        assert run("approval", "reject", "two", "--reason", "no", "--by", "bob", **at).returncode == 0
+        late = run("approval", "approve", "two", **at)
+        assert late.returncode == 1
+        assert "rejected already by bob" in late.stderr
+        assert len(json.loads(run("approval", "list", "--all", "-o", "json", **at).stdout)) == 2
+
+
 def test_a_server_has_a_ledger_that_is_made_when_it_is_used(tmp_path: Path) -> None:
     database = tmp_path / "outlive.db"
     beside = tmp_path / "outlive.ledger.db"
@@ -106,6 +134,36 @@ def test_a_server_has_a_ledger_that_is_made_when_it_is_used(tmp_path: Path) -> N
         assert child.wait(10) == 0
     with started(*arguments) as (_, address):
         assert "5/min" in run("quota", "list", "--ledger", address).stdout
+
+
+async def test_contents_go_with_their_runs(tmp_path: Path) -> None:
+    """By `outlive ledger gc` for a run that the server never knew, by itself for one that is deleted."""
+    server = Server(ServerConfig(port=0, database=tmp_path / "outlive.db", ledger=True, ledger_port=0))
+    await server.start()
+    try:
+        client = await Client.connect(f"127.0.0.1:{server.port}")
+        handle = await client.start_workflow("Nothing", id="w", task_queue="q")
+        async with HttpLedger(f"http://127.0.0.1:{server.ledger_port}") as ledger:
+            run_id = handle.first_execution_run_id or ""
+            never = "0198c5a2-0000-7000-8000-000000000000"
+            for owner in (run_id, never, "a name of its own"):
+                await ledger.put_content(owner.encode(), owner=owner)
+            collect = await asyncio.create_subprocess_exec(
+                *OUTLIVE, "ledger", "gc", "--older", "0", "--address", f"127.0.0.1:{server.port}",
+                env={**WITHOUT, "OUTLIVE_LEDGER": ledger.address}, stdout=asyncio.subprocess.PIPE,
+            )  # fmt: skip
+            said = (await asyncio.wait_for(collect.communicate(), 30))[0].decode()
+            assert said.startswith("1 of 3 runs are gone: 36 bytes released")
+            assert {owner.owner for owner in await ledger.content_owners()} == {run_id, "a name of its own"}
+            await client.workflow_service.delete_workflow_execution(
+                DeleteWorkflowExecutionRequest(
+                    namespace="default", workflow_execution=WorkflowExecution(workflow_id="w", run_id=run_id)
+                )
+            )
+            while run_id in {owner.owner for owner in await ledger.content_owners()}:
+                await asyncio.sleep(0.02)
+    finally:
+        await server.stop(0)
 
 
 def test_a_server_without_one() -> None:

@@ -32,6 +32,7 @@ class _Commands(LazyGroup):
         "quota": ("outlive.cli.quota:quota", "Limits on model calls: requests, tokens, calls at the same time."),
         "budget": ("outlive.cli.budget:budget", "How much model calls may spend."),
         "cost": ("outlive.cli.cost:cost", "What model calls came to."),
+        "approval": ("outlive.cli.approval:approval", "Questions that workflows ask people."),
         "ledger": ("outlive.cli.ledger:ledger", "Run the ledger alone, for instance beside a Temporal cluster."),
     },
 )

@@ -10,10 +10,15 @@ from pathlib import Path
 import click
 
 from outlive.cli.folders import data_folder
+from outlive.cli.lazy import LazyGroup
 from outlive.cli.logs import FORMATS, LEVELS, set_up
 
 
-@click.command()
+@click.group(
+    cls=LazyGroup,
+    invoke_without_command=True,
+    lazy={"gc": ("outlive.cli.collect:gc", "Release the contents of runs that are gone.")},
+)
 @click.option("--db", help="SQLite file, or postgresql://USER@HOST/NAME. Default: a file in your data folder.")
 @click.option("--ip", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
@@ -33,11 +38,23 @@ from outlive.cli.logs import FORMATS, LEVELS, set_up
 )
 @click.option("--log-level", type=click.Choice(LEVELS), default="warn", show_default=True)
 @click.option("--log-format", type=click.Choice(FORMATS), default="text", show_default=True)
-def ledger(db: str | None, ip: str, port: int, secret: str, contents: str, log_level: str, log_format: str) -> None:
+@click.pass_context
+def ledger(
+    context: click.Context,
+    db: str | None,
+    ip: str,
+    port: int,
+    secret: str,
+    contents: str,
+    log_level: str,
+    log_format: str,
+) -> None:
     """Run the ledger alone: quotas, budgets, the book of model calls, cache, contents, streams, approvals.
 
     `outlive server` has one built in; beside a Temporal cluster run this one.
     """
+    if context.invoked_subcommand is not None:
+        return
     from outlive.base_errors import StartupError
 
     set_up(log_level, log_format)

@@ -76,6 +76,10 @@ class Contents:
         await self.sweep()
         return int(rows[0][0])
 
+    def forget_owner(self, namespace: str, owner: str) -> None:
+        """The owner is gone. Nobody waits for it: what it kept goes with the next sweep."""
+        self._database.write("DELETE FROM content_owner WHERE namespace = ? AND owner = ?", (namespace, owner))
+
     async def content_owners(self, namespace: str = "default", *, before: int | None = None) -> list[Owner]:
         rows = await self._database.scan(
             "SELECT o.owner, count(*), sum(c.size), min(o.since) FROM content_owner o"

@@ -92,6 +92,11 @@ class RunningLedger:
         self._watching = asyncio.get_running_loop().create_task(self._watch(service), name="ledger-watch")
         return Routes(service, self._secret)
 
+    def forget_run(self, namespace: str, run_id: str) -> None:
+        """A run has been deleted: contents that were kept for it alone go."""
+        if self._service is not None:
+            self._service.forget_owner(namespace, run_id)
+
     async def _watch(self, service: Service) -> None:
         self._on_failure(await service.wait_failed())
 

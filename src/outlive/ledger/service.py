@@ -70,6 +70,7 @@ class Service:
         self.get_content = kept.get_content
         self.release_content = kept.release_content
         self.content_owners = kept.content_owners
+        self.forget_owner = kept.forget_owner
         self.append = streams.append
         self.read = streams.read
         self.follow = streams.follow

@@ -65,6 +65,7 @@ class GroupWriter:
         self._pending_of = pending_of
         self._on_failure = on_failure
         self.on_events: Callable[[int, list[tuple[int, bytes]]], None] = lambda key, events: None
+        self.on_deleted: Callable[[str, str], None] = lambda namespace_id, run_id: None
         self._dirty: dict[int, State] = {}
         self._others: list[Callable[[], None]] = []  # namespaces, entities, deletions
         self._next: Commit | None = None  # the commit that is being collected
@@ -103,6 +104,7 @@ class GroupWriter:
 
     def delete(self, key: int, namespace_id: str, run_id: str) -> asyncio.Future[None]:
         """Forget a run with everything it has."""
+        self.on_deleted(namespace_id, run_id)
         self._dirty.pop(key, None)
         self._others.append(lambda: self._delete(key, namespace_id, run_id))
         return self._collect()
