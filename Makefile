@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.outlive-setup
 
-.PHONY: setup test check demo bench bench-ledger acceptance conformance lock
+.PHONY: setup test check demo bench bench-ledger acceptance conformance rpcs lock
 setup: $(STAMP)
 
 $(STAMP): pyproject.toml requirements.lock scripts/setup.sh
@@ -33,6 +33,9 @@ acceptance: setup
 
 conformance: setup
 	$(BIN)/python scripts/conformance.py
+
+rpcs: setup
+	$(BIN)/python scripts/rpc_table.py
 
 lock: setup
 	sh scripts/lock.sh
