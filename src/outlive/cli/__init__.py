@@ -33,6 +33,10 @@ class _Commands(LazyGroup):
         "budget": ("outlive.cli.budget:budget", "How much model calls may spend."),
         "cost": ("outlive.cli.cost:cost", "What model calls came to."),
         "approval": ("outlive.cli.approval:approval", "Questions that workflows ask people."),
+        "fake-provider": (
+            "outlive.cli.fake_provider:fake_provider",
+            "A model provider for tests: OpenAI's and Anthropic's protocols, no model.",
+        ),
         "ledger": ("outlive.cli.ledger:ledger", "Run the ledger alone, for instance beside a Temporal cluster."),
     },
 )
