@@ -192,6 +192,12 @@ class Server:
         with contextlib.suppress(NamespaceNotFound):
             self._ledger.forget_run(self._engine.namespaces.by_id(namespace_id).name, run_id)
 
+    async def add_namespace(self, name: str) -> None:
+        """Make a namespace, unless it is there."""
+        assert self._engine is not None, "the server has not been started"
+        self._engine.namespaces.ensure(name, {})
+        await self._engine.namespaces.committed()
+
     def _fail(self, error: BaseException) -> None:
         if self._failed is not None and not self._failed.done():
             self._failed.set_result(error)

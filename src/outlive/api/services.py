@@ -116,12 +116,13 @@ def handlers(engine: Engine, clock: Clock) -> Handlers:
 
 
 def _add_testing(table: dict[str, Rpc], engine: Engine) -> None:
-    """The service that skips time; while a query is answered none is skipped."""
+    """The service that skips time, and what other calls mean for that."""
     for name, rpc in testing.test_service(engine.time_skipping).items():
         table[f"/{TEST_SERVICE}/{name}"] = rpc
     if engine.time_skipping is not None:
-        query = f"/{WORKFLOW_SERVICE}/QueryWorkflow"
-        table[query] = testing.holding_time(engine.time_skipping, table[query])
+        prefix = f"/{WORKFLOW_SERVICE}/"
+        for name, wrapped in testing.calls_that_matter(engine.time_skipping).items():
+            table[prefix + name] = wrapped(table[prefix + name])
 
 
 def _set(table: dict[str, Rpc], service: str, name: str, method: Method) -> None:

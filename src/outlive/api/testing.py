@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
@@ -41,14 +43,31 @@ def test_service(skipping: TimeSkipping | None) -> dict[str, Rpc]:
     return {name: Rpc(request, methods.get(name, _refused)) for name, request in _REQUESTS.items()}
 
 
-def holding_time(skipping: TimeSkipping, rpc: Rpc) -> Rpc:
-    """The RPC, with no time skipped while it is answered."""
+def calls_that_matter(skipping: TimeSkipping) -> dict[str, Callable[[Rpc], Rpc]]:
+    """How the clock sees the calls of WorkflowService: no time is skipped while a query is answered, and it is
+    known who waits for what time brings.
+    """
+    query, wait = _inside(skipping.held), _inside(skipping.waited_for)
+    return {
+        "QueryWorkflow": query,
+        "GetWorkflowExecutionHistory": wait,
+        "UpdateWorkflowExecution": wait,
+        "PollWorkflowExecutionUpdate": wait,
+        "ExecuteMultiOperation": wait,
+    }
 
-    async def run(request: Any, call: Call) -> Answer:
-        with skipping.held():
-            return await rpc.method(request, call)
 
-    return Rpc(rpc.request, run)
+def _inside(context: Callable[[], AbstractContextManager[None]]) -> Callable[[Rpc], Rpc]:
+    """The RPC with its coroutine run inside the context."""
+
+    def wrapped(rpc: Rpc) -> Rpc:
+        async def run(request: Any, call: Call) -> Answer:
+            with context():
+                return await rpc.method(request, call)
+
+        return Rpc(rpc.request, run)
+
+    return wrapped
 
 
 async def _refused(request: Any, call: Call) -> Answer:

@@ -103,6 +103,7 @@ class Engine:
             self.time_skipping.add(self.schedules)
             self.runs.on_wake_at = self._changed
             self.runs.forget_closed = False
+            self.updates.on_answer = self.time_skipping.answering
 
     def begin(self) -> None:
         """Take up what the store holds: owed effects, and wake-ups."""

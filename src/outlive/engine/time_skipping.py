@@ -7,6 +7,8 @@ Rules (all of them live in this file)
 - A jump goes to the very next thing that falls due, wherever it is: a run's timer, back-off or time-out,
   another part's wake-up, a sleeping caller. What comes of it is done before the next jump.
 - Only facts count as due: reminders of what was cancelled are dropped on the way.
+- When the last caller who waited for something gets it, no time is skipped for a moment: so the caller can
+  lock the clock before it runs on.
 """
 
 from __future__ import annotations
@@ -25,9 +27,11 @@ from outlive.engine.effects import Effects
 from outlive.engine.runs import Run, Runs
 from outlive.engine.timers import Timers
 from outlive.errors import FailedPrecondition
-from outlive.limits import MS, SECOND, VIRTUAL_TIME_MAX
+from outlive.limits import SECOND, VIRTUAL_TIME_MAX
 
-_LOOK_AGAIN = 1 * MS  # while what is due has not been done yet
+_LOOK_AGAIN = 0.001  # seconds, while what is due has not been done yet
+_LOOK_LATER = 0.05  # seconds, where nothing can be skipped: for what happens without a decision on a run
+_REST = 0.05  # seconds, in which a caller who has been answered can lock the clock
 
 
 class Waker(Protocol):
@@ -53,6 +57,8 @@ class TimeSkipping:
         self._wakers: list[Waker] = [timers]
         self._locks = 0
         self._holds = 0
+        self._callers = 0  # who wait for what time brings
+        self._rests_until = 0.0  # by the event loop's clock
         self._touched: set[int] = set()  # runs with a decision since they were last looked at
         self._busy: set[int] = set()  # runs that somebody works on
         self._sleepers: list[tuple[int, int, asyncio.Future[None], bool]] = []  # (until, number, future, lock then)
@@ -88,6 +94,7 @@ class TimeSkipping:
         if not self._locks:
             raise FailedPrecondition("time skipping is not locked: each unlock undoes one lock, and all are undone")
         self._locks -= 1
+        self._rests_until = 0.0
         self._look_soon()
 
     async def sleep_until(self, time: int) -> None:
@@ -116,32 +123,62 @@ class TimeSkipping:
             self._holds -= 1
             self._look_soon()
 
+    @contextmanager
+    def waited_for(self) -> Iterator[None]:
+        """Inside, a caller waits for what time brings."""
+        self._callers += 1
+        try:
+            yield
+        finally:
+            self._callers -= 1
+
     # -- what happens meanwhile
+
+    def answering(self, callers: int = 1) -> None:
+        """So many of those who wait are about to be answered."""
+        if self._callers <= callers:
+            self._rests_until = asyncio.get_running_loop().time() + _REST
 
     def changed(self, run: Run) -> None:
         """A decision was made on the run."""
+        if run.close_waiters and not run.state.open:
+            self.answering(len(run.close_waiters))
         self._touched.add(run.key)
         self._look_soon()
 
-    def _look_soon(self, delay: int = 0) -> None:
-        """Consider a jump once this turn of the loop is over."""
-        if self._looking is None and not self._locks and not self._stopped:
-            self._looking = asyncio.get_running_loop().call_later(delay / SECOND, self._look)
+    def _look_soon(self, delay: float = 0.0) -> None:
+        """Consider a jump once this turn of the loop is over, or so many seconds later."""
+        if self._locks or self._stopped:
+            return
+        loop = asyncio.get_running_loop()
+        if self._looking is not None:
+            if self._looking.when() <= loop.time() + delay:
+                return
+            self._looking.cancel()
+        self._looking = loop.call_later(delay, self._look)
 
     def _look(self) -> None:
-        """Jump, if nobody has anything to do and something falls due."""
+        """Jump, if nobody has anything to do and something falls due; and look again, while time is unlocked."""
         self._looking = None
-        if self._locks or self._holds or self._someone_is_busy():
-            return
+        if not self._locks:
+            self._look_soon(self._jump())
+
+    def _jump(self) -> float:
+        """Skip to what comes next, if that can be. Returns in how many seconds to look again."""
+        rest = self._rests_until - asyncio.get_running_loop().time()
+        if rest > 0:
+            return rest
+        if self._holds or self._someone_is_busy():
+            return _LOOK_LATER
         target = self._next() if self._effects.idle else self._clock.now()
         if not target or target > VIRTUAL_TIME_MAX:
-            return
+            return _LOOK_LATER
         if target > self._clock.now():
             self._clock.skip_to(target)
             for waker in self._wakers:
                 waker.rearm()
             self._wake_sleepers()
-        self._look_soon(_LOOK_AGAIN)
+        return _LOOK_AGAIN
 
     def _someone_is_busy(self) -> bool:
         """Whether somebody works on a run. The others that were touched are left with exact wake-ups."""

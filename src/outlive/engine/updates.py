@@ -11,7 +11,7 @@ Rules (all of them live in this file)
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from google.protobuf.any_pb2 import Any as AnyMessage
@@ -82,6 +82,7 @@ class Updates:
         self._runs = all_runs
         self._clock = clock
         self._of_run: dict[int, dict[str, Entry]] = {}
+        self.on_answer: Callable[[], None] = lambda: None  # somebody who waited is about to be answered
 
     # -- for clients
 
@@ -264,7 +265,7 @@ class Updates:
             entry.known.outcome = known.outcome
             if known.stage in (Stage.COMPLETED, Stage.REJECTED):
                 self._drop(run, update_id)
-            entry.changed()
+            self._changed(entry)
 
     def task_failed(self, run: Run, *, by_server: bool) -> None:
         """The task that carried updates failed: they go out again, unless a message of theirs was at fault."""
@@ -284,11 +285,17 @@ class Updates:
         if self.waiting(run):
             self._ask_for_task(run)
 
+    def _changed(self, entry: Entry) -> None:
+        """Tell who waits."""
+        if entry.waiters:
+            self.on_answer()
+        entry.changed()
+
     def _fail(self, run: Run, update_id: str, error: ServiceError) -> None:
         entry = self._of_run[run.key][update_id]
         entry.error = error
         self._drop(run, update_id)
-        entry.changed()
+        self._changed(entry)
 
     def closed(self, run: Run) -> None:
         """The run has closed: accepted updates have failed, the others were never there."""
@@ -301,7 +308,7 @@ class Updates:
                 entry.known.stage = Stage.COMPLETED
                 entry.known.outcome = closed_outcome()
                 self._drop(run, update_id)
-                entry.changed()
+                self._changed(entry)
             elif goes_on:
                 self._fail(
                     run,
