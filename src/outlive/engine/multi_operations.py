@@ -51,9 +51,13 @@ class MultiOperations:
     def _known(
         self, namespace: Namespace, start: StartWorkflowExecutionRequest, update: UpdateWorkflowExecutionRequest
     ) -> StartWorkflowExecutionResponse | None:
-        """The run that has this update already: nothing is started for it again."""
+        """The run that has this update already: nothing is started for it again.
+
+        An update that a closed run has left unfinished does not count.
+        """
         run = self._runs.find(namespace.id, start.workflow_id)
-        if run is None or update.request.meta.update_id not in run.state.updates:
+        row = run.state.updates.get(update.request.meta.update_id) if run is not None else None
+        if run is None or row is None or not (run.state.open or row.completed_event_id):
             return None
         status = WorkflowExecutionStatus.ValueType(run.state.info.status)
         return StartWorkflowExecutionResponse(run_id=run.state.start.run_id, status=status)
