@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import base64
 import json
-import uuid
 from dataclasses import dataclass
 from typing import Final
 
@@ -66,10 +65,6 @@ class Batch:
     def identity(self) -> str:
         """Who asked for it."""
         return str(getattr(getattr(self.request, self.operation), "identity", ""))
-
-    def request_id(self, run_id: str) -> str:
-        """The id of the operation on one run: the same whenever it is tried."""
-        return str(uuid.uuid5(uuid.UUID(self.run_id), run_id))
 
     def meant(self, close_time: int | None) -> bool:
         """Whether a run that a list finds is to be touched; `close_time` None: it is open.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -81,7 +82,7 @@ class Operations:
             input=wanted.input if wanted.HasField("input") else None,
             header=wanted.header if wanted.HasField("header") else None,
             identity=wanted.identity,
-            request_id=batch.request_id(self._run_id(namespace, target)),
+            request_id=_request_id(batch, self._run_id(namespace, target)),
         )
         await self._lifecycle.signal_workflow_execution(namespace, request, Call())
 
@@ -89,7 +90,7 @@ class Operations:
         request = RequestCancelWorkflowExecutionRequest(
             workflow_execution=target,
             identity=self._runs.context(namespace.id).identity,
-            request_id=batch.request_id(self._run_id(namespace, target)),
+            request_id=_request_id(batch, self._run_id(namespace, target)),
         )
         await self._lifecycle.request_cancel_workflow_execution(namespace, request, Call())
 
@@ -102,7 +103,7 @@ class Operations:
         run = self._runs.require(namespace.id, target.workflow_id, target.run_id)
         options = reset_options(wanted)
         base, event_id = await self._resets.target(run, options)
-        request_id = batch.request_id(run.state.start.run_id)
+        request_id = _request_id(batch, run.state.start.run_id)
         reset = Wanted(
             reset=Reset(event_id, batch.request.reason, request_id),
             exclude=reapply.excluded(options.reset_reapply_type, options.reset_reapply_exclude_types),
@@ -171,6 +172,11 @@ class Operations:
         if run is None:
             raise NotFound(f"workflow not found for ID: {target.workflow_id}")
         return run.state.start.run_id
+
+
+def _request_id(batch: Batch, run_id: str) -> str:
+    """The id of the batch's operation on one run: the same whenever it is tried."""
+    return str(uuid.uuid5(uuid.UUID(batch.run_id), run_id))
 
 
 def reset_options(wanted: Any) -> ResetOptions:
