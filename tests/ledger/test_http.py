@@ -59,6 +59,23 @@ async def test_a_secret_is_asked_for(address: str) -> None:
         assert (await anybody.get(f"{address}/healthz")).json()["status"] == "ok"
 
 
+async def test_other_sites_pages_are_not_answered(service: Service) -> None:
+    server = HttpServer(Routes(service).answer, "127.0.0.1", 0)
+    await server.start()
+    own = f"127.0.0.1:{server.port}"
+    async with httpx.AsyncClient(base_url=f"http://{own}") as browser:
+        for host, origin, status in (
+            (own, None, 200),
+            (own, f"http://{own}", 200),
+            (own, "https://elsewhere.example", 401),
+            (own, "null", 401),
+            ("rebound.example", "http://rebound.example", 401),
+        ):
+            headers = {"Host": host, **({"Origin": origin} if origin else {})}
+            assert (await browser.post("/v1/quotas", headers=headers)).status_code == status
+    await server.stop(0)
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status", "words"),
     [

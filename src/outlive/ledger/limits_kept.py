@@ -139,6 +139,10 @@ class KeptLimits:
             found += sorted(uses.get(budget.name, []), key=lambda use: -use.spent) or [BudgetUse(budget, {}, start)]
         return found
 
+    def sweep(self) -> None:
+        """Let go of what counts nothing any more."""
+        self._admission.tidy(self._clock.now())
+
     async def _apply(self) -> None:
         self._admission.limits_changed(self._clock.now())
         self._changed()

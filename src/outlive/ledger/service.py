@@ -97,6 +97,7 @@ class Service:
         """Once an hour, remove what nobody needs any more."""
         while True:
             await asyncio.sleep(HOUR / SECOND)
+            self._limits.sweep()
             await self._contents.sweep()
             await self._streams.sweep()
 

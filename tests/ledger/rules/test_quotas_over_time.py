@@ -228,3 +228,5 @@ def test_nothing_leaks_whatever_happens(data: st.DataObject) -> None:
     for meter, _ in admission.quotas.meters({"model": "m"}, 0):
         assert meter.room(now) == meter.limit
         assert meter.waiting == 0
+    admission.tidy(now)
+    assert admission.quotas.gauges() == []

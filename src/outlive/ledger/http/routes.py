@@ -17,6 +17,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from outlive.base_errors import StorageFailed
 from outlive.ledger.approvals import LINKS_AT
@@ -61,7 +62,11 @@ class Routes:
             return refusal(LedgerError("internal error: the ledger's log has more."))
 
     def _let_in(self, request: Request) -> None:
-        if not self._secret or request.path == "/healthz" or request.path.startswith(LINKS_AT):
+        if request.path == "/healthz" or request.path.startswith(LINKS_AT):
+            return
+        if not self._secret:
+            if _from_another_site(request):
+                raise Unauthorized("this ledger has no secret, and answers no web page of another site.")
             return
         given = request.headers.get("authorization", "")
         if not hmac.compare_digest(given.encode(), f"Bearer {self._secret}".encode()):
@@ -90,6 +95,23 @@ class Routes:
 
     async def _health(self, request: Request) -> Response:
         return json_response({"status": "ok", "version": VERSION})
+
+
+def _from_another_site(request: Request) -> bool:
+    """Whether a browser sends this for a page that is not the ledger's own.
+
+    Such a page cannot read the answer, but it could raise a budget all the same. A name that is not this machine's
+    may have been made to mean it.
+    """
+    origin = request.headers.get("origin")
+    if origin is None:
+        return False
+    host = request.headers.get("host", "")
+    try:
+        name = urlsplit(f"//{host}").hostname
+    except ValueError:
+        return True
+    return origin.partition("://")[2] != host or name not in ("localhost", "127.0.0.1", "::1")
 
 
 def json_response(data: Any, status: int = 200) -> Response:

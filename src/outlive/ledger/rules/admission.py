@@ -309,6 +309,12 @@ class Admission:
             self.budgets.touch(counter, now)
         self._changes.append(("lost", key))
 
+    def tidy(self, now: int) -> None:
+        """Let go of what counts nothing any more: meters of runs that have ended, periods that are over."""
+        held = {meter for reservation in self.open.values() for meter, _ in reservation.uses}
+        self.quotas.forget_idle(self._at(now), held)
+        self.budgets.forget_past(self._now)
+
     def next_moment(self) -> int | None:
         """When `advance` should be called at the latest; None while nothing waits and nothing is open."""
         now = self._now

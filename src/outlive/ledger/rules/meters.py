@@ -17,6 +17,7 @@ know of (others with the same key), each until the moment that the provider name
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from dataclasses import dataclass
 from itertools import islice
@@ -33,7 +34,7 @@ class Use:
     gone: bool = False  # it has left the meter
 
 
-class Meter:
+class Meter(ABC):
     """Something with a limit. `waiting` counts the tickets that want room in it."""
 
     def __init__(self, name: str, what: str, limit: int) -> None:
@@ -45,25 +46,33 @@ class Meter:
         self.served = 0  # total of what has been taken from the queue
         self.mean_open = 0.0  # nanoseconds that calls stay open, about
 
+    @abstractmethod
     def room(self, now: int) -> int:
         """What may be taken now; may be negative after an estimate that was too low."""
-        raise TypeError("a meter is a Window or a Concurrency")
 
+    @abstractmethod
+    def idle(self, now: int) -> bool:
+        """Nothing is counted, so forgetting the meter changes nothing."""
+
+    @abstractmethod
     def take(self, amount: int) -> Use:
-        raise TypeError("a meter is a Window or a Concurrency")
+        """Count so much for a call."""
 
+    @abstractmethod
     def start(self, use: Use, now: int) -> None:
         """The call is sent now."""
 
+    @abstractmethod
     def finish(self, use: Use, amount: int) -> None:
         """The call has ended and used this much."""
 
+    @abstractmethod
     def drop(self, use: Use) -> None:
         """The call was never sent."""
 
+    @abstractmethod
     def free_at(self, amount: int, now: int) -> int | None:
         """When so much will have room if nothing else is taken; None where that cannot be told."""
-        return None
 
 
 class Window(Meter):
@@ -102,6 +111,9 @@ class Window(Meter):
         if now >= self._foreign_until:
             self._foreign = 0
         return limit - used - self._foreign
+
+    def idle(self, now: int) -> bool:
+        return not (self.used(now) or self._held or self._log or self.waiting)
 
     def take(self, amount: int) -> Use:
         self._held += amount
@@ -178,9 +190,18 @@ class Concurrency(Meter):
     def room(self, now: int) -> int:
         return self.limit - self.open
 
+    def idle(self, now: int) -> bool:
+        return not (self.open or self.waiting)
+
     def take(self, amount: int) -> Use:
         self.open += amount
         return Use(amount)
+
+    def start(self, use: Use, now: int) -> None:
+        """A call counts from its grant on, sent or not."""
+
+    def free_at(self, amount: int, now: int) -> int | None:
+        return now if self.room(now) >= amount else None
 
     def finish(self, use: Use, amount: int) -> None:
         self.drop(use)

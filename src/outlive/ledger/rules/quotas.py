@@ -122,6 +122,13 @@ class Quotas:
                 wanted.append((gauges.concurrency, 1))
         return wanted
 
+    def forget_idle(self, now: int, held: set[Meter]) -> None:
+        """Let go of the gauges that count nothing, such as those of runs that have ended. `held`: by open calls."""
+        for there in self._held.values():
+            for values, gauges in list(there.gauges.items()):
+                if all(meter.idle(now) and meter not in held for meter in gauges.meters()):
+                    del there.gauges[values]
+
     # -- the provider's word
 
     def blocked_until(self, labels: Labels) -> int:
