@@ -65,6 +65,7 @@ WORKER_HEARTBEAT_MAX: Final = 16 * KIB  # of one heartbeat; those of SDKs have o
 # Task queues --------------------------------------------------------------------------------------
 QUEUE_RATE_MAX: Final = 4_000.0  # tasks a second, as told: Temporal's four partitions; no process here reaches it
 QUEUES_SWEPT_EVERY: Final = 1_024  # new queues; then those that workers have left are forgotten
+PRIORITY_LEVELS: Final = 5  # matching.priorityLevels
 RANKS_CACHED: Final = 4_096  # decoded priorities: few are in use at a time
 RATE_BUCKET: Final = 5 * SECOND  # rates of a queue are counted in steps of this ...
 RATE_BUCKETS: Final = 7  # ... over six full ones and the one under way
@@ -162,6 +163,25 @@ SCHEDULE_NOTES_MAX: Final = 1_000  # bytes of the note of a pause
 SCHEDULE_REQUESTS_KEPT: Final = 20  # ids of the last requests of a schedule: their repetition changes nothing
 SCHEDULE_STEPS_AT_ONCE: Final = 20  # schedules looked at in one turn of the loop
 SCHEDULE_SPECS_COMPILED: Final = 1_000  # compiled specs kept; the least recently used go first
+
+
+@dataclass(frozen=True, slots=True)
+class RequestLimits:
+    """What one namespace may ask of the server. Dynamic configuration may change each (key in the comment)."""
+
+    namespace_rps: int = 2_400  # frontend.namespaceRPS: requests a second
+    namespace_burst_ratio: float = 2.0  # frontend.namespaceBurstRatio: seconds' worth that may come at once
+    visibility_rps: int = 100  # frontend.namespaceRPS.visibility: as Temporal's development server has it
+    visibility_burst_ratio: float = 1.0  # frontend.namespaceBurstRatio.visibility
+    # frontend.namespaceCount: that wait at once, of each method. Ours: Temporal's is 1,200 for each of a
+    # cluster's machines; there is one here, and a thousand workers with SDKs' defaults make 5,000 polls.
+    long_polls_max: int = 10_000
+
+
+# Fairness between namespaces --------------------------------------------------------------------------
+REQUESTS_A_TURN: Final = 8  # of one namespace begun in one turn of the loop, while several make requests
+SHARED_SINCE: Final = 1 * SECOND  # a namespace that was the only one for so long counts as alone
+VISIBILITY_WAITING_MAX: Final = 200  # reads of the visibility store that wait, of one namespace
 
 # The engine's own -----------------------------------------------------------------------------------
 STATE_CACHE_MAX: Final = 4_000  # loaded executions kept; the least recently used go first

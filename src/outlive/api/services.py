@@ -16,6 +16,7 @@ from outlive.api import switches, testing, validation
 from outlive.api.handlers import Answer, Handlers, Method, Rpc
 from outlive.api.health import health_handlers
 from outlive.api.namespaces import NamespaceRpcs
+from outlive.api.quotas import Quota, Quotas
 from outlive.api.rpcs import (
     Check,
     EngineMethod,
@@ -60,7 +61,7 @@ _CAPABILITIES = (
 
 
 def _in_namespace(
-    engine: Engine, clock: Clock, name: str, by_token: bool, check: Check, method: EngineMethod
+    engine: Engine, clock: Clock, quota: Quota, name: str, by_token: bool, check: Check, method: EngineMethod
 ) -> Method:
     """The RPC with its namespace resolved and its request checked."""
     namespaces, config = engine.namespaces, engine.config
@@ -77,7 +78,12 @@ def _in_namespace(
             namespace = namespaces.by_id(tokens.namespace_of(request.task_token))
         if gate is not None:
             gate(namespace.name)
+        turn = quota.admit(namespace, request, clock.now())
+        if turn is not None:
+            await turn
         check(request, validation.Scope(namespace, call, clock.now(), namespaces.new_id, config))
+        if quota.holds:
+            return await quota.hold(namespace, request, lambda: method(namespace, request, call))
         return await method(namespace, request, call)
 
     return run
@@ -92,6 +98,7 @@ def _unimplemented(name: str) -> Method:
 
 def handlers(engine: Engine, clock: Clock) -> Handlers:
     """The whole table."""
+    quotas = Quotas(engine.config)
     table: dict[str, Rpc] = {}
     for service, module in (
         (WORKFLOW_SERVICE, workflowservice),
@@ -102,7 +109,8 @@ def handlers(engine: Engine, clock: Clock) -> Handlers:
     for capability in _CAPABILITIES:
         for name, (check, method) in capability.rpcs(engine).items():
             by_token = "task_token" in table[f"/{WORKFLOW_SERVICE}/{name}"].request.DESCRIPTOR.fields_by_name
-            _set(table, WORKFLOW_SERVICE, name, _in_namespace(engine, clock, name, by_token, check, method))
+            checked = _in_namespace(engine, clock, quotas.of(name), name, by_token, check, method)
+            _set(table, WORKFLOW_SERVICE, name, checked)
     for name, own in {
         **SystemRpcs(engine.namespaces).methods(),
         **NamespaceRpcs(engine.namespaces, engine.config).methods(),

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
-from outlive.dynamic.kinds import NAMES, SPAN, SWITCH, WHOLE, Kind
-from outlive.limits import DeploymentLimits, ExecutionLimits
+from outlive import limits
+from outlive.dynamic.kinds import NAMES, NUMBER, SPAN, SWITCH, WHOLE, Kind
+from outlive.limits import DeploymentLimits, ExecutionLimits, RequestLimits
 
 T = TypeVar("T")
 
@@ -121,6 +122,42 @@ DEPLOYMENTS: Final[Mapping[str, Key[int]]] = {
         "matching.wv.VersionDrainageStatusRefreshInterval", SPAN, _D.drainage_refresh, "wait between two such looks"
     ),
 }
+
+# Requests ---------------------------------------------------------------------------------------------
+_R = RequestLimits()
+REQUESTS: Final[Mapping[str, Key[Any]]] = {
+    "namespace_rps": _key("frontend.namespaceRPS", WHOLE, _R.namespace_rps, "requests a second of a namespace"),
+    "namespace_burst_ratio": _key(
+        "frontend.namespaceBurstRatio",
+        NUMBER,
+        _R.namespace_burst_ratio,
+        "seconds' worth of a namespace's requests that may come at once",
+    ),
+    "visibility_rps": _key(
+        "frontend.namespaceRPS.visibility", WHOLE, _R.visibility_rps, "lists and counts a second of a namespace"
+    ),
+    "visibility_burst_ratio": _key(
+        "frontend.namespaceBurstRatio.visibility",
+        NUMBER,
+        _R.visibility_burst_ratio,
+        "seconds' worth of lists and counts that may come at once",
+    ),
+    "long_polls_max": _key(
+        "frontend.namespaceCount",
+        WHOLE,
+        _R.long_polls_max,
+        "requests of a namespace that wait at once, of each method that waits",
+        there=1_200,
+    ),
+}
+
+# Task queues ------------------------------------------------------------------------------------------
+PRIORITY_LEVELS = _key(
+    "matching.priorityLevels",
+    WHOLE,
+    limits.PRIORITY_LEVELS,
+    "levels of priority in a task queue; the middle one is normal",
+)
 
 # Switches ---------------------------------------------------------------------------------------------
 PAUSE = _key("frontend.WorkflowPauseEnabled", SWITCH, True, "workflows can be paused", there=False)

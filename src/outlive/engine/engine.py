@@ -7,6 +7,7 @@ import asyncio
 from outlive.clock import Clock, SkippingClock
 from outlive.core.effects import Effect
 from outlive.core.waking import wake
+from outlive.dynamic import keys
 from outlive.dynamic.config import DynamicConfig
 from outlive.dynamic.limits import deployment_limits
 from outlive.engine.activity_operations import ActivityOperations
@@ -22,7 +23,7 @@ from outlive.engine.effects import Effects
 from outlive.engine.fast_forwards import FastForwards
 from outlive.engine.histories import Histories
 from outlive.engine.lifecycle import Lifecycle
-from outlive.engine.matching import Matching
+from outlive.engine.matching import Matching, QueueName
 from outlive.engine.multi_operations import MultiOperations
 from outlive.engine.namespaces import Namespaces
 from outlive.engine.queries import Queries
@@ -59,7 +60,7 @@ class Engine:
         waits = waits or clock
         self.config = config or DynamicConfig()
         self.namespaces = namespaces
-        self.matching = Matching(waits)
+        self.matching = Matching(waits, self._levels)
         self.deployments = Deployments(
             storage, writer, waits, namespaces, self.matching, deployment_limits(self.config)
         )
@@ -104,6 +105,11 @@ class Engine:
             self.runs.on_wake_at = self._changed
             self.runs.forget_closed = False
             self.updates.on_answer = self.time_skipping.answering
+
+    def _levels(self, queue: QueueName) -> int:
+        """How many priority levels a queue has."""
+        namespace, kind = self.namespaces.by_id(queue.namespace_id).name, "Activity" if queue.activities else "Workflow"
+        return max(1, self.config.get(keys.PRIORITY_LEVELS, namespace, queue.name, kind))
 
     def begin(self) -> None:
         """Take up what the store holds: owed effects, and wake-ups."""

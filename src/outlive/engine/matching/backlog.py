@@ -12,13 +12,14 @@ from itertools import chain
 
 from outlive.engine.matching.fair import FairQueue, KeyReady, Weights
 from outlive.engine.matching.offers import NORMAL, Offer, Rank
+from outlive.limits import PRIORITY_LEVELS
 
 
 @dataclass(frozen=True, slots=True)
 class Levels:
     """How many priority levels there are (`matching.priorityLevels`)."""
 
-    count: int = 5
+    count: int = PRIORITY_LEVELS
 
     @property
     def default(self) -> int:

@@ -28,6 +28,7 @@ from outlive.engine.matching.rates import Pace
 from outlive.engine.matching.throttle import QueueSettings, Throttle
 from outlive.limits import (
     POLLER_SEEN,
+    PRIORITY_LEVELS,
     QUEUE_RATE_MAX,
     QUEUES_SWEPT_EVERY,
     SCALE_DECISIONS_PER_POLLER,
@@ -54,9 +55,9 @@ class Taken:
 class Matching:
     """All task queues. `on_orphans` is given what waited in the sticky queue of a worker that is gone."""
 
-    def __init__(self, clock: Clock, levels: int = 5) -> None:
+    def __init__(self, clock: Clock, levels: Callable[[QueueName], int] = lambda name: PRIORITY_LEVELS) -> None:
         self._clock = clock
-        self._levels = Levels(levels)
+        self._levels = levels
         self._queues: dict[QueueName, TaskQueue] = {}
         self._throttles: dict[QueueName, Throttle] = {}  # by the base name of their queues
         self._by_instance: dict[_Instance, set[_Poll]] = {}
@@ -67,7 +68,7 @@ class Matching:
     def _queue(self, name: QueueName) -> TaskQueue:
         queue = self._queues.get(name)
         if queue is None:
-            queue = self._queues[name] = TaskQueue(name, self._levels)
+            queue = self._queues[name] = TaskQueue(name, Levels(self._levels(name)))
             throttle = self._throttles.get(name.base)
             if throttle is not None:
                 queue.adopt(throttle)
@@ -261,7 +262,7 @@ class Matching:
 
     def stats(self, name: QueueName) -> dict[int, LevelStats]:
         """By priority level."""
-        queue = self._queues.get(name) or TaskQueue(name, self._levels)
+        queue = self._queues.get(name) or TaskQueue(name, Levels(self._levels(name)))
         return queue.stats(self._clock.now())
 
     def versions(self, base: QueueName) -> list[QueueName]:
