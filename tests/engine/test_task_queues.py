@@ -211,19 +211,19 @@ async def test_each_fairness_key_has_a_limit_that_grows_with_its_weight(client: 
     big = [(f"big-{n}", keyed(5, key="big")) for n in range(30)]
     await queue.schedule(*small, *big)
 
-    async def worker(name: str, got: list[str]) -> None:
-        while task := await queue.poll_activity(identity=name, seconds=2.05):
-            if not task.activity_id:
-                return
-            got.append(task.activity_id.split("-")[0])
-
     got: list[str] = []
-    workers = [asyncio.create_task(worker(f"w{n}", got)) for n in range(3)]
+    shares: Counter[str] | None = None
+
+    async def worker(name: str) -> None:
+        while shares is None:
+            task = await queue.poll_activity(identity=name, seconds=2.05)
+            if task.activity_id:
+                got.append(task.activity_id.split("-")[0])
+
+    workers = [asyncio.create_task(worker(f"w{n}")) for n in range(3)]
     await asyncio.sleep(1.0)
     shares = Counter(got)
-    for task in workers:
-        task.cancel()
-    await asyncio.gather(*workers, return_exceptions=True)
+    await asyncio.gather(*workers)
     assert 4 <= shares["small"] <= 9, "three a second and a burst of three, though it goes first"
     assert 18 <= shares["big"] <= 28, "a key at its limit holds up nobody else"
 

@@ -86,7 +86,11 @@ class Turnstile:
         try:
             await future
         except asyncio.CancelledError:
-            if future.done() and not future.cancelled():
+            if future.cancelled():
+                queue.remove(future)
+                if not queue:
+                    self._waiting.pop(namespace, None)
+            else:
                 self.leave()  # it was let in, and has gone away
             raise
 
