@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from outlive.core.calendar import CompiledSpec, Match
 from outlive.core.proto import SECOND
 
 
-@dataclass(frozen=True, slots=True)
 class Timetable:
     """Asks a compiled spec. Its matches are in order by nominal and by actual time alike."""
 
-    spec: CompiledSpec
-    seed: str
+    __slots__ = ("_asked", "_found", "_seed", "_spec")
+
+    def __init__(self, spec: CompiledSpec, seed: str) -> None:
+        self._spec = spec
+        self._seed = seed
+        self._asked: int | None = None  # the last question, which is often asked again ...
+        self._found: Match | None = None  # ... and its answer
 
     def after(self, nominal: int) -> Match | None:
         """The first match with a later nominal time."""
-        return self.spec.next_time(nominal, self.seed)
+        if nominal != self._asked:
+            self._asked, self._found = nominal, self._spec.next_time(nominal, self._seed)
+        return self._found
 
     def due(self, cursor: int, not_before: int) -> Match | None:
         """The first match after the cursor that is not due before the other time, by its jitter.
@@ -49,4 +53,4 @@ class Timetable:
 
     def within(self, start: int, end: int) -> list[int]:
         """The actual times after one time, up to and with another; as many as the protocol answers."""
-        return self.spec.matching_times(start, end, self.seed)
+        return self._spec.matching_times(start, end, self._seed)

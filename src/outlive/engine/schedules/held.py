@@ -9,14 +9,14 @@ Rules (all of them live in this file)
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Final, NamedTuple
 
 from temporalio.api.schedule.v1 import ScheduleSpec
 
 from outlive.core.calendar import CompiledSpec, compile_spec
-from outlive.core.schedules import codec, views
+from outlive.core.schedules import codec, decisions, views
 from outlive.core.schedules.state import Execution, Schedule
 from outlive.core.schedules.timetable import Timetable
 from outlive.engine.namespaces import Namespaces
@@ -59,6 +59,7 @@ class Held:
         self._writer = writer
         self._namespaces = namespaces
         self._entries: dict[Key, Entry] = {}
+        self.specs = Specs()
 
     def load(self) -> None:
         """Take over what the store has."""
@@ -119,17 +120,35 @@ class Held:
     def timetable(self, entry: Entry) -> Timetable | None:
         """When the schedule acts; None if its spec, which was one when it was made, is none any more."""
         try:
-            spec = compiled(entry.schedule.definition.schedule.spec)
+            spec = self.specs.compiled(entry.schedule.definition.schedule.spec)
         except InvalidArgument:
             return None
         return Timetable(spec, "-".join(entry.key))
 
+    def problem(self, entry: Entry) -> str:
+        """Why the schedule takes no actions; empty if nothing is wrong with it."""
+        try:
+            self.specs.compiled(entry.schedule.definition.schedule.spec)
+        except InvalidArgument as error:
+            return error.message
+        return decisions.problem(entry.schedule)
 
-def compiled(spec: ScheduleSpec) -> CompiledSpec:
-    """The spec, ready to be asked. Raises InvalidArgument if it is none."""
-    return _compiled(spec.SerializeToString())
 
+class Specs:
+    """Compiled specs by their encoding; the last ones used are kept."""
 
-@lru_cache(SCHEDULE_SPECS_COMPILED)
-def _compiled(data: bytes) -> CompiledSpec:
-    return compile_spec(ScheduleSpec.FromString(data))
+    def __init__(self) -> None:
+        self._kept: OrderedDict[bytes, CompiledSpec] = OrderedDict()
+
+    def compiled(self, spec: ScheduleSpec) -> CompiledSpec:
+        """The spec, ready to be asked. Raises InvalidArgument if it is none."""
+        data = spec.SerializeToString()
+        found = self._kept.get(data)
+        if found is not None:
+            self._kept.move_to_end(data)
+            return found
+        found = compile_spec(spec)
+        self._kept[found.canonical.SerializeToString()] = found  # which is what will be asked for from now on
+        if len(self._kept) > SCHEDULE_SPECS_COMPILED:
+            self._kept.popitem(last=False)
+        return found

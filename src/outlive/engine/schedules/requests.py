@@ -30,8 +30,8 @@ from outlive.core.schedules import changes, views
 from outlive.core.visibility import SCHEDULE_ID_PREFIX
 from outlive.engine.calls import Call
 from outlive.engine.namespaces import Namespace
-from outlive.engine.schedules.held import Entry, Key, compiled
-from outlive.engine.schedules.schedules import Schedules, problem
+from outlive.engine.schedules.held import Entry, Key
+from outlive.engine.schedules.schedules import Schedules
 from outlive.errors import FailedPrecondition, InvalidArgument, QueryFailed
 from outlive.limits import PAGE_SIZE_MAX
 from outlive.store.port import Storage
@@ -44,6 +44,7 @@ class ScheduleRequests:
 
     def __init__(self, schedules: Schedules, storage: Storage) -> None:
         self._schedules = schedules
+        self._held = schedules.held
         self._storage = storage
 
     def _named(self, namespace: Namespace, schedule_id: str) -> Entry:
@@ -54,24 +55,24 @@ class ScheduleRequests:
     ) -> CreateScheduleResponse:
         entry = self._schedules.create(Key(namespace.id, request.schedule_id), request)
         response = CreateScheduleResponse(conflict_token=changes.conflict_token(entry.schedule))
-        await self._schedules.held.committed(entry)
+        await self._held.committed(entry)
         return response
 
     async def describe_schedule(
         self, namespace: Namespace, request: DescribeScheduleRequest, call: Call
     ) -> DescribeScheduleResponse:
         entry = self._named(namespace, request.schedule_id)
-        response = views.description(entry.schedule, self._schedules.next_times(entry), problem(entry))
-        await self._schedules.held.committed(entry)
+        response = views.description(entry.schedule, self._schedules.next_times(entry), self._held.problem(entry))
+        await self._held.committed(entry)
         return response
 
     async def update_schedule(
         self, namespace: Namespace, request: UpdateScheduleRequest, call: Call
     ) -> UpdateScheduleResponse:
         entry = self._named(namespace, request.schedule_id)
-        spec = compiled(request.schedule.spec).canonical
+        spec = self._held.specs.compiled(request.schedule.spec).canonical
         self._schedules.change(entry, lambda schedule, now: changes.update(schedule, request, spec, now))
-        await self._schedules.held.committed(entry)
+        await self._held.committed(entry)
         return UpdateScheduleResponse()
 
     async def patch_schedule(
@@ -81,7 +82,7 @@ class ScheduleRequests:
         self._schedules.change(
             entry, lambda schedule, now: changes.patch(schedule, request.patch, request.request_id, now)
         )
-        await self._schedules.held.committed(entry)
+        await self._held.committed(entry)
         return PatchScheduleResponse()
 
     async def delete_schedule(
@@ -89,7 +90,7 @@ class ScheduleRequests:
     ) -> DeleteScheduleResponse:
         entry = self._named(namespace, request.schedule_id)
         self._schedules.delete(entry)
-        await self._schedules.held.committed(entry)
+        await self._held.committed(entry)
         return DeleteScheduleResponse()
 
     async def list_schedule_matching_times(
@@ -99,9 +100,9 @@ class ScheduleRequests:
         if not request.HasField("start_time") or not request.HasField("end_time"):
             words = "StartTime and EndTime must be set on request."
             raise QueryFailed(words, Failure(message=words))  # with the detail that Temporal's answer has
-        times = self._schedules.held.timetable(entry)
+        times = self._held.timetable(entry)
         if times is None:
-            raise FailedPrecondition(problem(entry))
+            raise FailedPrecondition(self._held.problem(entry))
         matches = times.within(request.start_time.ToNanoseconds(), request.end_time.ToNanoseconds())
         return ListScheduleMatchingTimesResponse(start_time=[timestamp(time) for time in matches])
 
@@ -121,7 +122,7 @@ class ScheduleRequests:
             if number % _LISTED_AT_ONCE == _LISTED_AT_ONCE - 1:
                 await asyncio.sleep(0)
             key = Key(namespace.id, record.workflow_id.removeprefix(SCHEDULE_ID_PREFIX))
-            entry = self._schedules.held.get(key)
+            entry = self._held.get(key)
             if entry is not None:  # it may have been deleted since
                 response.schedules.append(views.list_entry(entry.schedule, self._schedules.next_times(entry)))
         return response

@@ -26,9 +26,9 @@ from outlive.core.schedules import changes, decisions, views
 from outlive.core.schedules.outcomes import closed
 from outlive.core.schedules.state import RUNNING, Execution, Schedule
 from outlive.engine.runs import Run
-from outlive.engine.schedules.held import Entry, Held, Key, compiled
+from outlive.engine.schedules.held import Entry, Held, Key
 from outlive.engine.schedules.workflows import Workflows
-from outlive.errors import AlreadyExists, InvalidArgument, NotFound
+from outlive.errors import AlreadyExists, NotFound
 from outlive.limits import MINUTE, SCHEDULE_STEPS_AT_ONCE, SCHEDULE_UPCOMING, SECOND
 
 log = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ class Schedules:
         """Begin a schedule; or the one that this very request has begun before. Raises AlreadyExists."""
         entry = self.held.get(key)
         if entry is None:
-            spec = compiled(request.schedule.spec).canonical
+            spec = self.held.specs.compiled(request.schedule.spec).canonical
             entry = self.held.add(key, changes.create(request, spec, self._new_id(), self._clock.now()))
             self._step(entry)
             self.rearm()
@@ -238,12 +238,3 @@ def _open(schedule: Schedule) -> frozenset[Execution]:
     """The workflows of the schedule that may be open, as far as it shows them."""
     recent = (action.execution for action in schedule.state.recent if action.status == RUNNING)
     return frozenset((*schedule.state.running, *recent))
-
-
-def problem(entry: Entry) -> str:
-    """Why the schedule takes no actions; empty if nothing is wrong with it."""
-    try:
-        compiled(entry.schedule.definition.schedule.spec)
-    except InvalidArgument as error:
-        return error.message
-    return decisions.problem(entry.schedule)
