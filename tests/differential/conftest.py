@@ -92,9 +92,19 @@ def oracle_address(temporal: Address) -> str:
 @pytest.fixture
 async def oracle(oracle_address: str) -> Client:
     """A client of Temporal's server, once it answers."""
+    return await _connected(oracle_address)
+
+
+@pytest.fixture
+async def grpc_pair(temporal: Address, outlive: Address) -> tuple[Client, Client]:
+    """Clients of Temporal's server and of ours, once both answer."""
+    return await _connected(temporal.grpc), await _connected(outlive.grpc)
+
+
+async def _connected(address: str) -> Client:
     async with asyncio.timeout(_START_SECONDS):
         while True:
             try:
-                return await Client.connect(oracle_address)
+                return await Client.connect(address)
             except RuntimeError:
                 await asyncio.sleep(0.1)

@@ -52,6 +52,10 @@ class Waits:
         return f"{self.word} after {before}" + (f" and {failure}" if failure else "")
 
     @workflow.signal
+    def poke(self) -> None:
+        """Something that makes history."""
+
+    @workflow.signal
     def end(self, word: str) -> None:
         self.word = word
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import (
     Client,
     ScheduleActionStartWorkflow,
@@ -20,7 +21,7 @@ from temporalio.client import (
 from temporalio.common import RetryPolicy, SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 from temporalio.service import RPCError, RPCStatusCode
 
-from tests.engine.schedule_workflows import described, end, schedule, worker, workflow_ids
+from tests.engine.schedule_workflows import Waits, described, end, schedule, until, worker, workflow_ids
 
 ALLOW_ALL = ScheduleOverlapPolicy.ALLOW_ALL
 PAUSED = ScheduleState(paused=True)
@@ -139,6 +140,29 @@ async def test_its_workflow_may_continue_as_new_or_be_retried(client: Client) ->
         first = client.get_workflow_handle(workflow_ids(seen)[0])
         runs = [run async for run in client.list_workflows(f"WorkflowId = '{first.id}'")]
         assert len(runs) == 3
+
+
+async def test_a_reset_workflow_is_still_the_same_action(client: Client) -> None:
+    overlap = ScheduleOverlapPolicy.BUFFER_ALL
+    handle = await client.create_schedule("s", schedule(word="", overlap=overlap, state=PAUSED))
+    async with worker(client):
+        await handle.trigger()
+        await handle.trigger()
+        (first,) = workflow_ids(await handle.describe())
+        waiting = client.get_workflow_handle(first)
+        await waiting.signal(Waits.poke)
+        await until(waiting.describe, lambda run: run.history_length > 5)
+        reset = ResetWorkflowExecutionRequest(
+            namespace="default", workflow_task_finish_event_id=4, request_id="r", reason="again"
+        )
+        reset.workflow_execution.workflow_id = first
+        await client.workflow_service.reset_workflow_execution(reset)
+        assert (await handle.describe()).info.num_actions == 1
+        await end(client, first)
+        seen = await described(handle, lambda d: d.info.num_actions == 2)
+        second = workflow_ids(seen)[1]
+        await end(client, second, "two")
+        assert await client.get_workflow_handle(second).result() == "two after done after nothing"
 
 
 async def test_a_backfill_starts_the_past(client: Client) -> None:

@@ -2,8 +2,8 @@
 
 Rules (all of them live in this file)
 - A start is the same as a client's, and is refused for the same reasons. It is not tried again.
-- An execution is a chain of runs: the last run of the workflow id if it belongs to the chain, else the end
-  of the chain from its first run on. A chain of which nothing is left has ended.
+- An execution is a chain of runs, resets included: the last run of the workflow id if it belongs to the chain,
+  else the end of the chain from its first run on. A chain of which nothing is left has ended.
 """
 
 from __future__ import annotations
@@ -90,6 +90,4 @@ class Workflows:
         run = self._runs.find(key.namespace_id, execution.workflow_id)
         if run is None or run.state.start.first_run_id != execution.run_id:
             run = self._runs.find(key.namespace_id, execution.workflow_id, execution.run_id)
-        while run is not None and run.state.info.successor_run_id:
-            run = self._runs.find(key.namespace_id, execution.workflow_id, run.state.info.successor_run_id)
-        return run
+        return self._runs.last_of_chain(run) if run is not None else None
