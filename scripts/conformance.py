@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 SHARED = Path(os.environ.get("OUTLIVE_SHARED", "../shared")) / "conformance"
-BUILT = r"^(starts|workflow_tasks|timers|activities|signals|queries|children|limits|operations|updates)\."
+BUILT = r"^(starts|workflow_tasks|timers|activities|signals|queries|children|limits|operations|updates|scheduling)\."
 ATTRIBUTES = (
     "Keyword=Keyword",
     "Text=Text",
