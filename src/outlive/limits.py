@@ -25,6 +25,7 @@ HTTP_GRACE_S: Final = 1.0  # seconds that HTTP calls under way get when the serv
 ID_LENGTH_MAX: Final = 1000  # bytes of any id, name, type or queue
 DEPLOYMENT_NAME_MAX: Final = 480  # bytes of a deployment's name, and of a build id: both fit into one id
 PAGE_SIZE_MAX: Final = 1000  # rows of one visibility page
+ARCHIVE_PAGE_MAX: Final = 10_000  # rows of one page of an archive
 HISTORY_PAGE_EVENTS: Final = 256  # events of one page of a history that a client reads
 WORKER_PAGE_EVENTS: Final = 1_000  # events of one page of a history that a worker is given
 HISTORY_PAGE_BYTES: Final = 3 * MIB  # keeps a page below GRPC_MESSAGE_MAX with room for the rest
@@ -190,6 +191,7 @@ TAIL_EVENTS_MAX: Final = 256  # last events of a loaded execution kept as bytes,
 TAIL_BYTES_MAX: Final = 64 * KIB  # of those events' bytes
 TIMER_WINDOW: Final = 10_000  # soonest wake-ups held in memory; the rest stay in the file
 REROUTED_AT_ONCE: Final = 200  # waiting offers sent to another version in one turn of the loop
+UPKEEP_PORTION: Final = 100  # runs of a namespace looked after at once, between which other work goes on
 CONFIG_FILE_POLL: Final = 5 * SECOND  # between looks whether the file of the dynamic configuration has changed
 SHUTDOWN_GRACE: Final = 4 * SECOND  # from SIGTERM to the end: calls under way get this long
 

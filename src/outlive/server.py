@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
+from outlive.api.clusters import Addresses
 from outlive.api.handlers import Handlers
 from outlive.api.http2.server import Http2Server
 from outlive.api.services import handlers
@@ -90,7 +91,7 @@ class Server:
         writer.on_events = engine.runs.on_events
         writer.on_deleted = self._on_deleted
         self._engine = engine
-        table = handlers(engine, self._waits)
+        table = handlers(engine, self._waits, self._addresses)
         self._grpc = Http2Server(table, self._waits, self.config.ip, self.config.port)
         await self._grpc.start()
         self.port = self._grpc.port
@@ -101,6 +102,10 @@ class Server:
             self._ledger = await self._start_ledger()
         if self.config.ui_port is not None:
             await self._start_web(self.config.ui_port)
+
+    def _addresses(self) -> Addresses:
+        ip = self.config.ip
+        return Addresses(f"{ip}:{self.port}", f"{ip}:{self._http.port}" if self._http is not None else "")
 
     def _read_config(self) -> DynamicConfig:
         path = self.config.dynamic_config_file

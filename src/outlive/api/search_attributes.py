@@ -13,10 +13,10 @@ from temporalio.api.operatorservice.v1 import (
 )
 
 from outlive.api.handlers import Answer, Method
-from outlive.api.validation.common import check_namespace_name
+from outlive.api.validation.common import IN_USE, check_namespace_name, check_state
 from outlive.core.visibility import PREDEFINED_ATTRIBUTES, SYSTEM_ATTRIBUTES
 from outlive.engine.calls import Call
-from outlive.engine.namespaces import Namespaces
+from outlive.engine.namespaces import Namespace, Namespaces
 from outlive.errors import InvalidArgument
 
 
@@ -34,7 +34,7 @@ class SearchAttributeRpcs:
         }
 
     async def _add(self, request: Any, call: Call) -> Answer:
-        _check(request)
+        self._check(request)
         for attribute, kind in request.search_attributes.items():
             if kind not in IndexedValueType.values() or not kind:
                 raise InvalidArgument(f"Unknown search attribute type of {attribute}: {kind}.")
@@ -43,25 +43,25 @@ class SearchAttributeRpcs:
         return AddSearchAttributesResponse()
 
     async def _remove(self, request: Any, call: Call) -> Answer:
-        _check(request)
+        self._check(request)
         self._namespaces.remove_attributes(request.namespace, list(request.search_attributes))
         await self._namespaces.committed()
         return RemoveSearchAttributesResponse()
 
     async def _list(self, request: Any, call: Call) -> Answer:
-        _check_namespace(request)
-        namespace = self._namespaces.get(request.namespace)
+        namespace = self._usable(request)
         return ListSearchAttributesResponse(
             custom_attributes=dict(namespace.custom_attributes),
             system_attributes={**SYSTEM_ATTRIBUTES, **PREDEFINED_ATTRIBUTES},
         )
 
+    def _check(self, request: Any) -> None:
+        if not request.search_attributes:
+            raise InvalidArgument("SearchAttributes are not set on request.")
+        self._usable(request)
 
-def _check(request: Any) -> None:
-    if not request.search_attributes:
-        raise InvalidArgument("SearchAttributes are not set on request.")
-    _check_namespace(request)
-
-
-def _check_namespace(request: Any) -> None:
-    check_namespace_name(request.namespace, "Namespace is not set on request.")
+    def _usable(self, request: Any) -> Namespace:
+        check_namespace_name(request.namespace, "Namespace is not set on request.")
+        namespace = self._namespaces.get(request.namespace)
+        check_state(namespace, IN_USE)
+        return namespace

@@ -6,6 +6,7 @@ with the method's name.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import temporalio.api.operatorservice.v1 as operatorservice
@@ -13,6 +14,7 @@ import temporalio.api.workflowservice.v1 as workflowservice
 from google.protobuf.message import Message
 
 from outlive.api import switches, testing, validation
+from outlive.api.clusters import Addresses, ArchiveRpcs, ClusterRpcs
 from outlive.api.handlers import Answer, Handlers, Method, Rpc
 from outlive.api.health import health_handlers
 from outlive.api.namespaces import NamespaceRpcs
@@ -96,8 +98,8 @@ def _unimplemented(name: str) -> Method:
     return run
 
 
-def handlers(engine: Engine, clock: Clock) -> Handlers:
-    """The whole table."""
+def handlers(engine: Engine, clock: Clock, addresses: Callable[[], Addresses] = Addresses) -> Handlers:
+    """The whole table. `addresses` says where the server answers, once it does."""
     quotas = Quotas(engine.config)
     table: dict[str, Rpc] = {}
     for service, module in (
@@ -111,13 +113,15 @@ def handlers(engine: Engine, clock: Clock) -> Handlers:
             by_token = "task_token" in table[f"/{WORKFLOW_SERVICE}/{name}"].request.DESCRIPTOR.fields_by_name
             checked = _in_namespace(engine, clock, quotas.of(name), name, by_token, check, method)
             _set(table, WORKFLOW_SERVICE, name, checked)
-    for name, own in {
-        **SystemRpcs(engine.namespaces).methods(),
-        **NamespaceRpcs(engine.namespaces, engine.config).methods(),
-    }.items():
-        _set(table, WORKFLOW_SERVICE, name, own)
-    for name, own in SearchAttributeRpcs(engine.namespaces).methods().items():
-        _set(table, OPERATOR_SERVICE, name, own)
+    namespaces = NamespaceRpcs(engine.namespaces, engine.namespace_upkeep, engine.config)
+    system, archives = SystemRpcs(engine.namespaces, engine.config), ArchiveRpcs(engine.namespaces)
+    for own in (system.methods(), archives.methods(), namespaces.methods()):
+        for name, own_method in own.items():
+            _set(table, WORKFLOW_SERVICE, name, own_method)
+    attributes, clusters = SearchAttributeRpcs(engine.namespaces), ClusterRpcs(addresses)
+    for own in (attributes.methods(), clusters.methods(), namespaces.operator_methods()):
+        for name, own_method in own.items():
+            _set(table, OPERATOR_SERVICE, name, own_method)
     table.update(health_handlers((WORKFLOW_SERVICE, OPERATOR_SERVICE)))
     _add_testing(table, engine)
     return table

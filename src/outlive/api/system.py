@@ -14,10 +14,11 @@ from temporalio.api.workflowservice.v1 import (
 
 from outlive import __version__
 from outlive.api.handlers import Answer, Method
+from outlive.api.versions import PROTOCOL_VERSION, SUPPORTED_CLIENTS
+from outlive.dynamic import keys
+from outlive.dynamic.config import DynamicConfig
 from outlive.engine.calls import Call
 from outlive.engine.namespaces import Namespaces
-
-PROTOCOL_VERSION = "1.32.0"  # of the server whose behaviour this one follows; clients compare it
 
 CAPABILITIES = GetSystemInfoResponse.Capabilities(
     signal_and_query_header=True,
@@ -25,30 +26,22 @@ CAPABILITIES = GetSystemInfoResponse.Capabilities(
     activity_failure_include_heartbeat=True,
     encoded_failure_attributes=True,
     upsert_memo=True,
-    eager_workflow_start=True,
     sdk_metadata=True,
     count_group_by_execution_status=True,
     build_id_based_versioning=True,
 )
 """Only what is true: SDKs change what they send by these."""
 
-_CLUSTER = uuid.uuid5(uuid.NAMESPACE_URL, "outlive")
-_CLIENTS = {
-    "temporal-cli": "<2.0.0",
-    "temporal-go": "<2.0.0",
-    "temporal-java": "<2.0.0",
-    "temporal-php": "<2.0.0",
-    "temporal-server": "<2.0.0",
-    "temporal-typescript": "<2.0.0",
-    "temporal-ui": "<3.0.0",
-}
+CLUSTER_NAME = "active"
+CLUSTER_ID = str(uuid.uuid5(uuid.NAMESPACE_URL, "outlive"))
 
 
 class SystemRpcs:
     """GetSystemInfo, GetClusterInfo, GetSearchAttributes."""
 
-    def __init__(self, namespaces: Namespaces) -> None:
+    def __init__(self, namespaces: Namespaces, config: DynamicConfig) -> None:
         self._namespaces = namespaces
+        self._config = config
 
     def methods(self) -> Mapping[str, Method]:
         return {
@@ -58,15 +51,20 @@ class SystemRpcs:
         }
 
     async def _system(self, request: Any, call: Call) -> Answer:
-        return GetSystemInfoResponse(server_version=PROTOCOL_VERSION, capabilities=CAPABILITIES)
+        response = GetSystemInfoResponse(server_version=PROTOCOL_VERSION, capabilities=CAPABILITIES)
+        response.capabilities.eager_workflow_start = self._config.get(keys.EAGER_START)
+        response.capabilities.supports_schedules = self._config.get(keys.SCHEDULES)
+        return response
 
     async def _cluster(self, request: Any, call: Call) -> Answer:
         return GetClusterInfoResponse(
-            supported_clients=_CLIENTS,
+            supported_clients=SUPPORTED_CLIENTS,
             server_version=PROTOCOL_VERSION,
-            cluster_id=str(_CLUSTER),
-            cluster_name="active",
+            cluster_id=CLUSTER_ID,
+            cluster_name=CLUSTER_NAME,
             history_shard_count=1,
+            initial_failover_version=1,
+            failover_version_increment=10,
             persistence_store=f"sqlite (outlive {__version__})",
             visibility_store="sqlite",
         )

@@ -39,7 +39,7 @@ from outlive.core import options, retry, runs, time_skipping, versioning, workfl
 from outlive.core.cron import parse_cron
 from outlive.core.effects import Closed, ClosePolicy, NewRun, NotifyParent, policy_applies
 from outlive.core.proto import SECOND, copy_fields, duration, ns_of, timestamp
-from outlive.core.state import DeadlineKind, TaskState
+from outlive.core.state import DeadlineKind, State, TaskState
 from outlive.core.transition import Transition
 from outlive.limits import NEW_RUN_INTERVAL_MIN
 
@@ -177,6 +177,12 @@ def _end_task(t: Transition) -> None:
     if info.task_state == TaskState.STARTED:
         workflow_task.fail(t, FORCE_CLOSE, identity=t.context.identity)
     t.flush()
+
+
+def keep_for(state: State, retention: int) -> None:
+    """Forget a closed run when it has been closed for this long."""
+    state.info.forget_at = state.info.close_time + retention
+    state.arm(state.info.forget_at, DeadlineKind.RETENTION)
 
 
 # -- the end -----------------------------------------------------------------------------------------------

@@ -174,6 +174,15 @@ BATCHES = _key("frontend.enableBatcher", SWITCH, True, "batch operations")
 WORKER_DEPLOYMENTS = _key("system.enableDeploymentVersions", SWITCH, True, "worker deployments and their versions")
 WORKER_HEARTBEATS = _key("frontend.WorkerHeartbeatsEnabled", SWITCH, True, "workers are asked to tell how they are")
 
+# Namespaces -------------------------------------------------------------------------------------------
+PROTECTED_NAMESPACES = _key("worker.protectedNamespaces", NAMES, (), "namespaces that cannot be deleted")
+NAMESPACE_DELETE_DELAY = _key(
+    "frontend.deleteNamespaceNamespaceDeleteDelay",
+    SPAN,
+    0,
+    "how long a deleted namespace can still be described, where the request does not say",
+)
+
 # HTTP -------------------------------------------------------------------------------------------------
 HTTP_HOSTS = _key(
     "frontend.httpAllowedHosts",

@@ -110,6 +110,11 @@ class Deployments:
         self.rearm()
         return self._writer.put_entity(EntityRow(KIND, namespace_id, deployment.name, codec.encode(deployment)))
 
+    def forget_namespace(self, namespace_id: str) -> None:
+        """Forget all deployments of a namespace."""
+        for name in list(self.of(namespace_id)):
+            self.remove(namespace_id, name)
+
     def remove(self, namespace_id: str, name: str) -> asyncio.Future[None]:
         """Forget the deployment."""
         queues = self._concerned(namespace_id, name)

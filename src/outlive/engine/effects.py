@@ -120,6 +120,10 @@ class Effects:
         child = run.state.children.get(initiated_id)
         if child is None or child.started_event_id or not run.state.open:
             return
+        if not self._runs.takes_new(child.namespace_id):
+            cause = _ChildCause.START_CHILD_WORKFLOW_EXECUTION_FAILED_CAUSE_NAMESPACE_NOT_FOUND
+            self._runs.decide(run, lambda t: children.start_failed(t, initiated_id, cause))
+            return
         initiated_event = self._runs.read_event(run, initiated_id)
         initiated = initiated_event.start_child_workflow_execution_initiated_event_attributes
         last = self._runs.find(child.namespace_id, child.workflow_id)

@@ -25,6 +25,7 @@ from outlive.engine.histories import Histories
 from outlive.engine.lifecycle import Lifecycle
 from outlive.engine.matching import Matching, QueueName
 from outlive.engine.multi_operations import MultiOperations
+from outlive.engine.namespace_upkeep import NamespaceUpkeep
 from outlive.engine.namespaces import Namespaces
 from outlive.engine.queries import Queries
 from outlive.engine.resets import Resets
@@ -93,6 +94,8 @@ class Engine:
         self.descriptions = Descriptions(self.runs, storage)
         self.task_queues = TaskQueues(self.matching, storage, writer, clock, self.deployments)
         self.config.follow(self._configured)
+        owners = (self.schedules, self.batches, self.deployments, self.task_queues)
+        self.namespace_upkeep = NamespaceUpkeep(namespaces, self.runs, storage, writer, waits, owners)
         self._timers = Timers(storage, clock, self.runs, self._due)
         self._storage = storage
         self.runs.on_effect = self._effect
@@ -121,6 +124,7 @@ class Engine:
         self.schedules.begin()
         self.deployments.begin()
         self.batches.begin()
+        self.namespace_upkeep.begin()
 
     def stop(self) -> None:
         """Let waiting polls go, and no more timers fire."""
@@ -130,6 +134,7 @@ class Engine:
             self.time_skipping.stop()
         self.deployments.stop()
         self.batches.stop()
+        self.namespace_upkeep.stop()
         self.matching.close()
 
     def _configured(self) -> None:

@@ -18,7 +18,8 @@ from outlive.limits import RETENTION_DEFAULT, ExecutionLimits
 from outlive.store.port import NamespaceRow, Storage, Writer
 
 REGISTERED: Final = NamespaceState.NAMESPACE_STATE_REGISTERED
-_SYSTEM_NAMESPACE: Final = "temporal-system"  # clients hide it, so nobody would see what is in it
+DELETED: Final = NamespaceState.NAMESPACE_STATE_DELETED
+SYSTEM_NAMESPACE: Final = "temporal-system"  # clients hide it, so nobody would see what is in it
 _RESERVED_PREFIX: Final = "Temporal"  # of search attributes that the server sets
 TYPES_BY_NAME: Final[Mapping[str, IndexedValueType.ValueType]] = {
     name: IndexedValueType.ValueType(number) for number, name in TYPE_NAMES.items()
@@ -39,6 +40,8 @@ class Namespace:
     custom_attributes: AttributeTypes = field(default_factory=dict)
     attribute_types: AttributeTypes = field(default_factory=dict)  # system, predefined and custom
     limits: ExecutionLimits = field(default_factory=ExecutionLimits)
+    delete_at: int = 0  # it was deleted, and its row goes then
+    retention_changed: bool = False  # and closed runs are still kept for as long as it was before
 
 
 class Namespaces:
@@ -57,6 +60,7 @@ class Namespaces:
 
     def _from_row(self, row: NamespaceRow) -> Namespace:
         custom = {name: TYPES_BY_NAME[kind] for name, kind in json.loads(row.search_attributes).items()}
+        extra = json.loads(row.extra)
         return self._completed(
             Namespace(
                 id=row.namespace_id,
@@ -67,6 +71,8 @@ class Namespaces:
                 retention=row.retention,
                 data=json.loads(row.data),
                 custom_attributes=custom,
+                delete_at=extra.get("deleteAt", 0),
+                retention_changed=extra.get("retentionChanged", False),
             )
         )
 
@@ -103,6 +109,11 @@ class Namespaces:
         """The id of the named one. Raises NamespaceNotFound."""
         return self.get(name).id
 
+    def is_in_use(self, namespace_id: str) -> bool:
+        """Whether there is such a namespace, and it is not deleted."""
+        namespace = self._by_id.get(namespace_id)
+        return namespace is not None and namespace.state != DELETED
+
     def all(self) -> list[Namespace]:
         """Every namespace, by name."""
         return [self._by_name[name] for name in sorted(self._by_name)]
@@ -123,16 +134,28 @@ class Namespaces:
                 retention=namespace.retention,
                 data=json.dumps(dict(namespace.data)),
                 search_attributes=json.dumps({n: TYPE_NAMES[k] for n, k in namespace.custom_attributes.items()}),
+                extra=json.dumps(_extra(namespace)),
             )
         )
         return namespace
+
+    def rename(self, old: Namespace, new: Namespace) -> Namespace:
+        """Keep the namespace under another name; `committed` waits until that is durable."""
+        del self._by_name[old.name]
+        return self.put(new)
+
+    def remove(self, namespace_id: str) -> None:
+        """Forget the namespace, of which nothing else may be left; `committed` waits until that is durable."""
+        namespace = self._by_id.pop(namespace_id)
+        del self._by_name[namespace.name]
+        self._writer.delete_namespace(namespace_id)
 
     async def committed(self) -> None:
         await self._writer.flush()
 
     def register(self, namespace: Namespace) -> Namespace:
         """Add one. Raises AlreadyExists, also for the name that the protocol keeps for the server's own."""
-        if namespace.name in self._by_name or namespace.name == _SYSTEM_NAMESPACE:
+        if namespace.name in self._by_name or namespace.name == SYSTEM_NAMESPACE:
             raise AlreadyExists(f'Namespace "{namespace.name}" already exists', NamespaceAlreadyExistsFailure())
         return self.put(namespace)
 
@@ -161,6 +184,16 @@ class Namespaces:
                 raise InvalidArgument(f"Unable to remove non-custom search attributes: {attribute}.")
         kept = {n: k for n, k in namespace.custom_attributes.items() if n not in names}
         return self.put(replace(namespace, custom_attributes=kept))
+
+
+def _extra(namespace: Namespace) -> dict[str, int | bool]:
+    """What few namespaces have, as the row keeps it."""
+    extra: dict[str, int | bool] = {}
+    if namespace.delete_at:
+        extra["deleteAt"] = namespace.delete_at
+    if namespace.retention_changed:
+        extra["retentionChanged"] = True
+    return extra
 
 
 def _is_reserved(attribute: str) -> bool:

@@ -18,6 +18,7 @@ from typing import TypeVar
 from temporalio.api.history.v1 import HistoryEvent
 
 from outlive.clock import Clock
+from outlive.core import close
 from outlive.core.decision import decide
 from outlive.core.effects import Effect, NewRun, has_outstanding
 from outlive.core.queue_routing import NO_ROUTES, Routes
@@ -264,6 +265,10 @@ class Runs:
         """What the run takes for the time."""
         return self._clock.now() + run.state.info.skipped
 
+    def takes_new(self, namespace_id: str) -> bool:
+        """Whether the namespace is there, and not deleted."""
+        return self._namespaces.is_in_use(namespace_id)
+
     def _next_key(self) -> int:
         self._last_key += 1
         return self._last_key
@@ -321,6 +326,12 @@ class Runs:
         """Wait until everything decided on the run so far is durable."""
         if run.uncommitted and run.commit is not None:
             await run.commit
+
+    def keep_for(self, run: Run, retention: int) -> None:
+        """Forget a closed run when it has been closed for this long, in nanoseconds."""
+        close.keep_for(run.state, retention)
+        self.submit(run)
+        self.on_wake_at(run)
 
     def delete(self, run: Run) -> asyncio.Future[None]:
         """Forget the run altogether, with the next commit."""

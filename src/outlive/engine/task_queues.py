@@ -64,6 +64,12 @@ class TaskQueues:
             kind, _, name = row.entity_id.partition("/")
             self._put_in_force(row.namespace_id, int(kind), name, config)
 
+    def forget_namespace(self, namespace_id: str) -> None:
+        """Forget the settings of a namespace's queues."""
+        for key in [each for each in self._configs if each[0] == namespace_id]:
+            del self._configs[key]
+            self._writer.delete_entity(KIND, *key)
+
     # -- describing
 
     async def describe_task_queue(

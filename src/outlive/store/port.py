@@ -88,6 +88,14 @@ class Storage(Protocol):
 
     def namespaces(self) -> list[NamespaceRow]: ...
 
+    def runs_of(self, namespace_id: str, limit: int) -> list[int]:
+        """Keys of some of the namespace's runs, at most `limit`."""
+        ...
+
+    def kept_otherwise(self, namespace_id: str, retention: int, after: int, limit: int) -> list[int]:
+        """Keys above `after`, in order, of closed runs that are kept for another time than `retention`."""
+        ...
+
     def entities(self, kind: str) -> list[EntityRow]:
         """Everything of the kind, in all namespaces, by namespace and id."""
         ...
@@ -110,6 +118,10 @@ class Writer(Protocol):
 
     def put_namespace(self, row: NamespaceRow) -> asyncio.Future[None]:
         """Write a namespace with the next commit."""
+        ...
+
+    def delete_namespace(self, namespace_id: str) -> asyncio.Future[None]:
+        """Forget a namespace and what is kept of it besides runs, with the next commit."""
         ...
 
     def put_entity(self, row: EntityRow) -> asyncio.Future[None]:

@@ -153,6 +153,18 @@ class SqliteStore:
         )
         return [NamespaceRow(*row) for row in rows]
 
+    def runs_of(self, namespace_id: str, limit: int) -> list[int]:
+        rows = self._reader.execute("SELECT key FROM run WHERE namespace_id = ? LIMIT ?", (namespace_id, limit))
+        return [key for (key,) in rows]
+
+    def kept_otherwise(self, namespace_id: str, retention: int, after: int, limit: int) -> list[int]:
+        rows = self._reader.execute(
+            "SELECT r.key FROM run r JOIN info i ON i.run = r.key WHERE r.key > ? AND +r.namespace_id = ?"
+            " AND i.forget_at > 0 AND i.forget_at != i.close_time + ? ORDER BY r.key LIMIT ?",
+            (after, namespace_id, retention, limit),
+        )
+        return [key for (key,) in rows]
+
     # -- what is no execution
 
     def entities(self, kind: str) -> list[EntityRow]:

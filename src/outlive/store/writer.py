@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import astuple
+from functools import partial
 from operator import attrgetter
 from queue import SimpleQueue
 from threading import Thread
@@ -41,6 +42,7 @@ _CURRENT = "INSERT OR REPLACE INTO current_run (namespace_id, workflow_id, run) 
 _ATTRIBUTES = "INSERT OR REPLACE INTO attributes (run, memo, search_attributes) VALUES (?, ?, ?)"
 _EVENT = "INSERT INTO event (run, id, data) VALUES (?, ?, ?)"
 _NAMESPACE = f"INSERT OR REPLACE INTO namespace VALUES ({', '.join('?' * 9)})"
+_NO_NAMESPACE = tuple(f"DELETE FROM {table} WHERE namespace_id = ?" for table in ("entity", "namespace"))
 _ENTITY = "INSERT OR REPLACE INTO entity (kind, namespace_id, entity_id, data) VALUES (?, ?, ?, ?)"
 _NO_ENTITY = "DELETE FROM entity WHERE kind = ? AND namespace_id = ? AND entity_id = ?"
 _UPSERTS = {field: table.upsert for field, table in ENTITIES.items()}
@@ -84,6 +86,11 @@ class GroupWriter:
 
     def put_namespace(self, row: NamespaceRow) -> asyncio.Future[None]:
         self._others.append(lambda: self._run(_NAMESPACE, astuple(row)))
+        return self._collect()
+
+    def delete_namespace(self, namespace_id: str) -> asyncio.Future[None]:
+        for sql in _NO_NAMESPACE:
+            self._others.append(partial(self._run, sql, (namespace_id,)))
         return self._collect()
 
     def put_entity(self, row: EntityRow) -> asyncio.Future[None]:

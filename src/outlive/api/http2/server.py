@@ -8,6 +8,7 @@ import logging
 import ssl
 from functools import partial
 
+from outlive.api import versions
 from outlive.api.handlers import Handlers, Rpc, answer
 from outlive.api.http2 import bounds, grpc
 from outlive.api.http2.connection import Cancelled, Connection, Request, TooLarge
@@ -194,6 +195,7 @@ class _Peer(asyncio.Protocol):
             self.tasks.pop(stream, None)
 
     def _call(self, headers: Headers, timeout: int) -> Call:
+        versions.check(headers)
         deadline = self._clock.now() + timeout if timeout else 0
         return Call(deadline, headers.get("client-name", ""), headers.get("client-version", ""))
 

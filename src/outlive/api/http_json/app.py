@@ -20,6 +20,7 @@ from urllib.parse import parse_qs, unquote_to_bytes, urlsplit
 from google.protobuf.message import Message
 from starlette.types import Receive, Scope, Send
 
+from outlive.api import versions
 from outlive.api.handlers import Handlers, respond
 from outlive.api.http2.grpc import deadline_exceeded, timeout_of
 from outlive.api.http_json import media, parameters, reading, writing
@@ -95,6 +96,7 @@ class HttpApi:
                 allow = ", ".join(found.routes)
                 raise Unimplemented(f"Method Not Allowed: use {allow} on this path")
             _check_origin(scope["method"], headers)
+            versions.check(headers)
             request = _request(route, found.values, query, body, headers)
             answer = await self._call(route, request, headers, receive)
             status, value = 200, writing.write(answer, form.shorthand)

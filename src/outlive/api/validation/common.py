@@ -10,17 +10,20 @@ from typing import TypeVar
 from google.protobuf.duration_pb2 import Duration
 from temporalio.api.common.v1 import Link, Payloads, WorkflowExecution
 from temporalio.api.enums.v1 import NamespaceState, TaskQueueKind
+from temporalio.api.errordetails.v1 import NamespaceInvalidStateFailure
 from temporalio.api.taskqueue.v1 import TaskQueue
 
 from outlive.dynamic.config import DynamicConfig
 from outlive.dynamic.keys import Key
 from outlive.engine.calls import Call
 from outlive.engine.namespaces import Namespace, Namespaces
-from outlive.errors import InvalidArgument, NamespaceNotFound
+from outlive.errors import FailedPrecondition, InvalidArgument
 from outlive.limits import ID_LENGTH_MAX, LINK_SIZE_MAX, LINKS_MAX
 
 T = TypeVar("T")
 UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+REGISTERED = (NamespaceState.NAMESPACE_STATE_REGISTERED,)
+IN_USE = (NamespaceState.NAMESPACE_STATE_REGISTERED, NamespaceState.NAMESPACE_STATE_DEPRECATED)
 RESERVED_QUEUE = "/_sys/"
 _INTERNAL_QUEUE = "temporal-sys-per-ns-tq"
 
@@ -72,9 +75,26 @@ def checked_namespace(namespaces: Namespaces, name: str) -> Namespace:
     """The named namespace, if requests may use it."""
     check_namespace_name(name, "Namespace is empty.")
     namespace = namespaces.get(name)
-    if namespace.state == NamespaceState.NAMESPACE_STATE_DELETED:
-        raise NamespaceNotFound(name)
+    check_state(namespace, IN_USE)
     return namespace
+
+
+def check_state(namespace: Namespace, allowed: Sequence[NamespaceState.ValueType]) -> None:
+    """Raises if the namespace is in another state, in words and detail that clients know."""
+    if namespace.state not in allowed:
+        words = " or ".join(_said(state) for state in allowed)
+        raise FailedPrecondition(
+            f"Namespace has invalid state: {_said(namespace.state)}. Must be {words}.",
+            NamespaceInvalidStateFailure(
+                namespace=namespace.name,
+                state=namespace.state,  # type: ignore[arg-type]
+                allowed_states=allowed,
+            ),
+        )
+
+
+def _said(state: int) -> str:
+    return NamespaceState.Name(state).removeprefix("NAMESPACE_STATE_").title()  # type: ignore[arg-type]
 
 
 def check_execution(execution: WorkflowExecution, present: bool) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
 from temporalio.api.enums.v1 import NamespaceState
 
+from outlive.api.system import CLUSTER_NAME
 from outlive.api.validation.common import UUID, check_namespace_name, duration_problem
-from outlive.errors import InvalidArgument
+from outlive.engine.namespaces import SYSTEM_NAMESPACE
+from outlive.errors import FailedPrecondition, InvalidArgument
 from outlive.limits import HOUR, SECOND, TIMEOUT_MAX
-
-CLUSTER = "active"  # the one that there is
 
 _ABSENT = "Namespace not set on request."
 _RETENTION_MIN = HOUR  # less is almost always a mistake of units
@@ -65,6 +66,27 @@ def update(request: Any, state: int) -> None:
         raise InvalidArgument(f"Bad binary checksum {request.delete_bad_binary} doesn't exists.")
 
 
+def delete(request: Any) -> None:
+    """DeleteNamespace: by name or by id."""
+    if request.namespace and request.namespace_id:
+        raise InvalidArgument("Only one of namespace name or Id should be set on request.")
+    if not request.namespace_id:
+        check_name(request.namespace)
+
+
+def deletable(name: str, protected: Sequence[str]) -> None:
+    """Raises if the namespace may not be deleted."""
+    if name == SYSTEM_NAMESPACE:
+        raise FailedPrecondition("unable to delete system namespace")
+    if name in protected:
+        raise FailedPrecondition(f"namespace {name} is protected from deletion")
+
+
+def delay(value: Duration) -> int:
+    """Nanoseconds, at most as long as any time-out; a negative one is none."""
+    return min(max(value.seconds * SECOND + value.nanos, 0), TIMEOUT_MAX)
+
+
 def retention(value: Duration) -> int:
     """Nanoseconds, at most as long as any time-out. Raises InvalidArgument for less than an hour."""
     nanoseconds = value.seconds * SECOND + value.nanos
@@ -75,5 +97,5 @@ def retention(value: Duration) -> int:
 
 def _check_clusters(active: str, clusters: Any) -> None:
     for name in (active, *(cluster.cluster_name for cluster in clusters)):
-        if name and name != CLUSTER:
+        if name and name != CLUSTER_NAME:
             raise InvalidArgument(f"Invalid cluster name: {name}")

@@ -7,24 +7,25 @@ from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
 from temporalio.api.common.v1 import Callback, Priority, RetryPolicy
-from temporalio.api.enums.v1 import NamespaceState, WorkflowIdConflictPolicy, WorkflowIdReusePolicy
-from temporalio.api.errordetails.v1 import NamespaceInvalidStateFailure
+from temporalio.api.enums.v1 import WorkflowIdConflictPolicy, WorkflowIdReusePolicy
 
 from outlive.api.validation import versioning
 from outlive.api.validation.common import (
+    REGISTERED,
     Scope,
     check_id,
     check_length,
     check_links,
     check_payloads,
     check_queue,
+    check_state,
     duration_problem,
     length,
 )
 from outlive.api.validation.time_skipping import check_config
 from outlive.dynamic import keys
 from outlive.engine import checks
-from outlive.errors import FailedPrecondition, InvalidArgument, Unimplemented
+from outlive.errors import InvalidArgument, Unimplemented
 from outlive.limits import (
     FAIRNESS_KEY_MAX,
     ID_LENGTH_MAX,
@@ -103,16 +104,7 @@ def signal_with_start(request: Any, scope: Scope) -> None:
 
 def check_namespace_state(scope: Scope) -> None:
     """Nothing is started in a namespace that is being given up."""
-    if scope.namespace.state != NamespaceState.NAMESPACE_STATE_REGISTERED:
-        state = NamespaceState.Name(scope.namespace.state).removeprefix("NAMESPACE_STATE_").title()  # type: ignore[arg-type]
-        raise FailedPrecondition(
-            f"Namespace has invalid state: {state}. Must be Registered.",
-            NamespaceInvalidStateFailure(
-                namespace=scope.namespace.name,
-                state=scope.namespace.state,  # type: ignore[arg-type]
-                allowed_states=[NamespaceState.NAMESPACE_STATE_REGISTERED],
-            ),
-        )
+    check_state(scope.namespace, REGISTERED)
 
 
 def _check_workflow_id(request: Any) -> None:

@@ -200,6 +200,16 @@ class Batches:
                 self._writer.delete_entity(KIND, *key)
                 self._writer.delete_visible(key[0], batch.run_id)
 
+    def forget_namespace(self, namespace_id: str) -> None:
+        """Stop and forget all batches of a namespace."""
+        for key, batch in [each for each in self._all.items() if each[0][0] == namespace_id]:
+            task = self._tasks.get(key)
+            if task is not None:
+                task.cancel()
+            del self._all[key]
+            self._writer.delete_entity(KIND, *key)
+            self._writer.delete_visible(namespace_id, batch.run_id)
+
     # -- carrying out
 
     def _go(self, namespace_id: str, batch: Batch) -> None:

@@ -99,6 +99,11 @@ class Schedules:
         self._unwatch(entry)
         entry.wake_at = 0
 
+    def forget_namespace(self, namespace_id: str) -> None:
+        """Forget all schedules of a namespace."""
+        for entry in [each for each in self.held if each.key.namespace_id == namespace_id]:
+            self.delete(entry)
+
     def next_times(self, entry: Entry) -> list[int]:
         """When the schedule acts next; at most as many times as a description shows."""
         now = self._clock.now()
