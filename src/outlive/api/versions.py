@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from operator import eq, ge, gt, le, lt, ne
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from temporalio.api.errordetails.v1 import ClientVersionNotSupportedFailure, ServerVersionNotSupportedFailure
 
@@ -26,8 +26,8 @@ SUPPORTED_CLIENTS: Final[Mapping[str, str]] = {
 """By client name. Other clients are not looked at."""
 
 _VERSION = re.compile(r"(\d{1,9})\.(\d{1,9})\.(\d{1,9})(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?")
-_CONDITION = re.compile(r"(<=|>=|!=|!|==|=|<|>)?\s*(\S+)")
-_COMPARE: Final[Mapping[str, Callable[[object, object], bool]]] = {
+_CONDITION = re.compile(r"\s*(<=|>=|!=|!|==|=|<|>)?\s*([^\s<>=!]+)")
+_COMPARE: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "<": lt,
     "<=": le,
     ">": gt,
@@ -84,7 +84,7 @@ def _holds(text: str, version: str) -> bool | None:
     result = False
     for alternative in text.split("||"):
         conditions = _CONDITION.findall(alternative)
-        if not conditions or parts is None:
+        if not conditions or _CONDITION.sub("", alternative).strip() or parts is None:
             return None
         holds = True
         for operator, bound in conditions:
@@ -102,7 +102,10 @@ def _parts(version: str) -> _Parts | None:
     if match is None:
         return None
     early = match[4] or ""
-    marks = (
-        tuple((not m.isdecimal(), int(m[:18]) if m.isdecimal() else 0, m) for m in early.split(".")) if early else ()
-    )
+    marks = tuple(_mark(mark) for mark in early.split(".")) if early else ()
     return (int(match[1]), int(match[2]), int(match[3])), not early, marks
+
+
+def _mark(mark: str) -> tuple[bool, int, str]:
+    number = mark.isdecimal()
+    return not number, int(mark[:18]) if number else 0, mark
