@@ -242,7 +242,7 @@ def test_importing_it_brings_neither_the_sdk_client_nor_the_server() -> None:
         "print(sorted(heavy & set(sys.modules)), [m for m in sys.modules if m.startswith('outlive.')])"
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
-    assert ran.stdout.strip() == "[] ['outlive.errors', 'outlive.client']"
+    assert ran.stdout.strip() == "[] ['outlive.base_errors', 'outlive.errors', 'outlive.client']"
 
 
 def test_the_error_tree_is_drawn_in_the_module() -> None:
