@@ -9,13 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
 from temporalio import activity, workflow
 from temporalio.api.common.v1 import TimeSkippingConfig, TimeSkippingInfo, WorkflowExecution
 from temporalio.api.enums.v1 import EventType, FastForwardPollingResult
 from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.workflow.v1 import WorkflowExecutionOptions
 from temporalio.api.workflowservice.v1 import (
     PollWorkflowExecutionTimeSkippingRequest,
     PollWorkflowExecutionTimeSkippingResponse,
+    ResetWorkflowExecutionRequest,
+    UpdateWorkflowExecutionOptionsRequest,
 )
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.common import RetryPolicy
@@ -386,6 +390,106 @@ async def test_a_poll_that_nothing_answers_ends(client: Client) -> None:
     )
     assert answer.fast_forward_polling_result == R.FAST_FORWARD_POLLING_RESULT_POLL_TIMEOUT
     assert answer.fast_forward_info.fast_forward_id == "ff"
+
+
+# -- a change while it runs
+
+
+async def change(client: Client, config: TimeSkippingConfig | None, *, path: str = "time_skipping_config") -> Any:
+    return await client.workflow_service.update_workflow_execution_options(
+        UpdateWorkflowExecutionOptionsRequest(
+            namespace="default",
+            workflow_execution=WorkflowExecution(workflow_id="w"),
+            workflow_execution_options=WorkflowExecutionOptions(time_skipping_config=config),
+            update_mask=FieldMask(paths=[path]),
+        )
+    )
+
+
+@pytest.mark.usefixtures("worker")
+async def test_the_sdks_fast_forward(client: Client) -> None:
+    skipper = TimeSkipper(client)
+    handle = await client.start_workflow(Days.run, args=[3, True], id="w", task_queue=QUEUE)
+    began = await skipper.get_current_time(handle)
+    assert await skipper.fast_forward(handle, timedelta(days=1.5))
+    now = await skipper.get_current_time(handle)
+    assert now - began == pytest.approx(timedelta(days=1.5), abs=timedelta(minutes=1))
+    assert await skipper.fast_forward(handle, DAY)
+    await handle.signal(Days.say, "enough")
+    assert not await skipper.fast_forward(handle)  # to the end
+    assert await handle.result() == pytest.approx(3, abs=0.01)
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_change_is_written_and_followed(client: Client) -> None:
+    handle = await client.start_workflow(Days.run, args=[2], id="w", task_queue=QUEUE)
+    while "TIMER_STARTED" not in kinds(await history(handle)):
+        await asyncio.sleep(0.01)
+    answer = await change(client, configured())
+    assert answer.workflow_execution_options.time_skipping_config.max_session_skip_count == 200
+    assert await handle.result() == pytest.approx(2, abs=0.01)
+    events = await history(handle)
+    place = kinds(events).index("WORKFLOW_EXECUTION_OPTIONS_UPDATED")
+    assert kinds(events)[place + 1] == "WORKFLOW_EXECUTION_TIME_SKIPPING_TRANSITIONED"
+    changed = events[place].workflow_execution_options_updated_event_attributes
+    assert changed.time_skipping_config_updated
+    assert changed.time_skipping_config.enabled
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_configuration_can_be_taken_away(client: Client) -> None:
+    handle = await start(client, Days.run, 0, True, config=configured(forward=DAY))
+    await poll(client)
+    await change(client, None)
+    info = await skipping(handle)
+    assert not info.HasField("effective_config")
+    assert not info.HasField("fast_forward_info")
+    assert info.current_time.ToNanoseconds() / 1e9 == pytest.approx(datetime.now(UTC).timestamp() + DAY, abs=60)
+
+
+async def test_a_poll_hears_of_changes(client: Client) -> None:
+    """No worker takes the first task, so that nothing is skipped meanwhile."""
+    await start(client, Days.run, 1, config=configured(forward=DAY))
+    for config, reason in (
+        (configured(forward=DAY), "was reset"),
+        (configured(forward=DAY, id="other"), "does not match"),
+    ):
+        waiting = asyncio.ensure_future(poll(client))
+        while not waiting.done():  # the change may come before the poll: then the next one is heard of
+            await change(client, config)
+        answer = await waiting
+        assert answer.fast_forward_polling_result == R.FAST_FORWARD_POLLING_RESULT_FAST_FORWARD_FAILED
+        assert reason in answer.failed_reason
+    await change(client, TimeSkippingConfig())
+    assert "does not match" in (await poll(client, forward="other")).failed_reason
+
+
+async def test_it_is_changed_as_a_whole(client: Client) -> None:
+    await start(client, Days.run, 1)
+    with pytest.raises(RPCError, match="partial update") as error:
+        await change(client, configured(), path="time_skipping_config.enabled")
+    assert error.value.status == RPCStatusCode.INVALID_ARGUMENT
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_reset_keeps_the_time(client: Client) -> None:
+    handle = await start(client, Days.run, 3)
+    assert await handle.result() == pytest.approx(3, abs=0.01)
+    completed = [e.event_id for e in await history(handle) if e.event_type == E.EVENT_TYPE_WORKFLOW_TASK_COMPLETED]
+    before = (await history(handle))[completed[1] - 1]
+    answer = await client.workflow_service.reset_workflow_execution(
+        ResetWorkflowExecutionRequest(
+            namespace="default",
+            workflow_execution=WorkflowExecution(workflow_id="w", run_id=handle.result_run_id or ""),
+            workflow_task_finish_event_id=completed[1],
+            request_id="reset",
+        )
+    )
+    again = client.get_workflow_handle("w", run_id=answer.run_id)
+    assert await again.result() == pytest.approx(3, abs=0.01)
+    times = [at(event) for event in await history(again)]
+    assert times == sorted(times)
+    assert times[-1] >= at(before) + 2 * DAY
 
 
 # -- what lasts, and what is refused

@@ -66,6 +66,34 @@ async def test_time_skipping_from_the_start() -> None:
             await handle.describe()
 
 
+async def test_the_environment_whose_workflows_skip_time() -> None:
+    async with (
+        await WorkflowEnvironment.start_time_skipping_v2(
+            dev_server_existing_path=EXECUTABLE, dev_server_startup_timeout=START
+        ) as environment,
+        Worker(
+            environment.client,
+            task_queue="q",
+            workflows=[Calendar],
+            workflow_runner=UnsandboxedWorkflowRunner(),
+        ),
+    ):
+        with environment.with_time_skipping_disabled():
+            handle = await environment.client.start_workflow(Calendar.run, 30, id="month", task_queue="q")
+        began = await environment.get_current_time(handle)
+        assert await environment.fast_forward(handle, timedelta(days=7))
+        assert await environment.get_current_time(handle) - began == pytest.approx(timedelta(days=7), abs=START)
+        year = environment.client.execute_workflow(Calendar.run, 100, id="long", task_queue="q")
+        assert await year == pytest.approx(100, abs=0.01)
+
+
+async def test_the_development_server_at_any_log_level() -> None:
+    async with await WorkflowEnvironment.start_local(
+        dev_server_existing_path=EXECUTABLE, dev_server_log_level=None, dev_server_startup_timeout=START
+    ) as environment:
+        await environment.client.start_workflow("Absent", id="w", task_queue="q")
+
+
 @pytest.mark.parametrize("arguments", [["99999"], ["7000", "--no-such-flag"], ["7000", "8000"]])
 def test_what_is_wrong_is_said_in_a_sentence(arguments: list[str]) -> None:
     ended = subprocess.run([EXECUTABLE, *arguments], capture_output=True, text=True, timeout=20, check=False)

@@ -3,6 +3,7 @@
 Rules (all of them live in this file)
 - A field mask says what is changed. The event that is written has all options as they are from then on;
   a change that changes nothing writes none.
+- A fast-forward that is asked for begins anew, even where the options are the same.
 - An OptionsUpdated event that says nothing of the versioning override only attaches a request.
 """
 
@@ -19,6 +20,7 @@ from outlive.core.requests import require_open
 from outlive.core.state import Request, State
 from outlive.core.transition import Transition
 
+TIME_SKIPPING = "time_skipping_config"
 KIND = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED
 
 
@@ -52,13 +54,14 @@ def merged(state: State, wanted: WorkflowExecutionOptions, mask: FieldMask) -> W
     return result
 
 
-def update(t: Transition, options: WorkflowExecutionOptions, identity: str) -> bool:
-    """Make these the run's options. False if they are already."""
+def update(t: Transition, options: WorkflowExecutionOptions, mask: FieldMask, identity: str) -> bool:
+    """Make these the run's options, of which the mask names those that were asked for. False if they are already."""
     require_open(t.state)
     before = of(t.state)
-    if options == before:
+    forwards = TIME_SKIPPING in mask.paths and options.time_skipping_config.HasField("fast_forward_config")
+    if options == before and not forwards:
         return False
-    time_skipping_changes = options.time_skipping_config != before.time_skipping_config
+    time_skipping_changes = forwards or options.time_skipping_config != before.time_skipping_config
     event = WorkflowExecutionOptionsUpdatedEventAttributes(identity=identity)
     if options.HasField("priority"):
         event.priority.CopyFrom(options.priority)

@@ -12,6 +12,7 @@ from temporalio.api.workflowservice.v1 import (
 )
 
 from outlive.core import options, pausing
+from outlive.core.proto import timestamp
 from outlive.core.requests import require_open
 from outlive.engine.calls import Call
 from outlive.engine.deployments import Deployments
@@ -52,6 +53,9 @@ class Changes:
         if "versioning_override" in request.update_mask.paths and wanted.HasField("versioning_override"):
             queue = run.state.start.task_queue
             self._deployments.require_version(namespace.id, wanted.versioning_override, queue)
-        self._runs.decide(run, lambda t: options.update(t, wanted, request.identity))
+        self._runs.decide(run, lambda t: options.update(t, wanted, request.update_mask, request.identity))
         await self._runs.committed(run)
-        return UpdateWorkflowExecutionOptionsResponse(workflow_execution_options=options.of(run.state))
+        response = UpdateWorkflowExecutionOptionsResponse(workflow_execution_options=options.of(run.state))
+        if options.TIME_SKIPPING in request.update_mask.paths:
+            response.update_time.CopyFrom(timestamp(self._runs.now(run)))
+        return response

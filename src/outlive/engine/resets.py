@@ -189,7 +189,7 @@ class Resets:
         for operation in wanted.operations:
             change = operation.update_workflow_options
             changed = options.merged(t.state, change.workflow_execution_options, change.update_mask)
-            options.update(t, changed, "")
+            options.update(t, changed, change.update_mask, "")
 
     def _tell_of_children(self, t: Transition) -> None:
         for child in list(t.state.children):

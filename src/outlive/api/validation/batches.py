@@ -6,6 +6,7 @@ from typing import Any
 
 from outlive.api.validation.common import Scope, length
 from outlive.api.validation.resets import check_operation
+from outlive.api.validation.time_skipping import check_config
 from outlive.core.filter import parse_filter
 from outlive.errors import InvalidArgument, Unimplemented
 from outlive.limits import ID_LENGTH_MAX
@@ -67,6 +68,8 @@ def _options(wanted: Any, scope: Scope) -> None:
         raise InvalidArgument("must provide UpdateOptions")
     if not wanted.HasField("update_mask"):
         raise InvalidArgument("must provide UpdateMask")
+    if wanted.workflow_execution_options.HasField("time_skipping_config"):
+        check_config(wanted.workflow_execution_options.time_skipping_config, scope)
 
 
 def _unpause(wanted: Any, scope: Scope) -> None:

@@ -10,7 +10,10 @@ from outlive.api.validation.starts import check_priority
 from outlive.api.validation.time_skipping import check_config
 from outlive.errors import InvalidArgument
 
-_OVERRIDE = "versioning_override"
+_WHOLE = {  # fields that are changed as a whole, and what is said of a part of one
+    "versioning_override": "versioning_override doesn't support partial updates",
+    "time_skipping_config": "time_skipping_config doesn't support partial update",
+}
 
 
 def check_change(options: WorkflowExecutionOptions, mask: FieldMask, scope: Scope) -> None:
@@ -21,8 +24,9 @@ def check_change(options: WorkflowExecutionOptions, mask: FieldMask, scope: Scop
     for path in mask.paths:
         if not FieldMask(paths=[path]).IsValidForDescriptor(WorkflowExecutionOptions.DESCRIPTOR):
             raise InvalidArgument(f'error parsing UpdateMask: proto: invalid path "{path}" for message "{name}"')
-        if path.startswith(_OVERRIDE + "."):
-            raise InvalidArgument("error applying update_options: versioning_override doesn't support partial updates")
+        field, dot, _ = path.partition(".")
+        if dot and field in _WHOLE:
+            raise InvalidArgument(f"error applying update_options: {_WHOLE[field]}")
     check_priority(options.priority)
     if options.HasField("time_skipping_config"):
         check_config(options.time_skipping_config, scope)
