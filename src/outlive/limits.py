@@ -35,6 +35,8 @@ SEARCH_ATTRIBUTES_TOTAL_MAX: Final = 40 * KIB
 USER_METADATA_SUMMARY_MAX: Final = 400
 USER_METADATA_DETAILS_MAX: Final = 20_000
 FAIRNESS_KEY_MAX: Final = 64
+CALLBACK_URL_MAX: Final = 1000  # bytes
+CALLBACK_HEADER_MAX: Final = 8 * KIB  # of all names and values of one callback's headers
 LINKS_MAX: Final = 10  # of one request
 LINK_SIZE_MAX: Final = 4_000
 TIMEOUT_MAX: Final = 100 * YEAR  # longer time-outs are cut to it
@@ -123,6 +125,7 @@ class ExecutionLimits:
     buffered_queries_max: int = 1  # history.MaxBufferedQueryCount
     updates_in_flight_max: int = 10  # history.maxInFlightUpdates
     updates_total_max: int = 2_000  # history.maxTotalUpdates
+    callbacks_max: int = 2_000  # callback.maxPerExecution: completion callbacks
     time_skips_max: int = 200  # frontend.WorkflowTimeSkippingMaxSkipPerSession, where a client asks for no other
 
 
@@ -191,6 +194,7 @@ TAIL_EVENTS_MAX: Final = 256  # last events of a loaded execution kept as bytes,
 TAIL_BYTES_MAX: Final = 64 * KIB  # of those events' bytes
 TIMER_WINDOW: Final = 10_000  # soonest wake-ups held in memory; the rest stay in the file
 REROUTED_AT_ONCE: Final = 200  # waiting offers sent to another version in one turn of the loop
+CALLBACKS_AT_ONCE: Final = 8  # calls to one address under way; further ones wait for them
 UPKEEP_PORTION: Final = 100  # runs of a namespace looked after at once, between which other work goes on
 CONFIG_FILE_POLL: Final = 5 * SECOND  # between looks whether the file of the dynamic configuration has changed
 SHUTDOWN_GRACE: Final = 4 * SECOND  # from SIGTERM to the end: calls under way get this long

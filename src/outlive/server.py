@@ -22,6 +22,7 @@ from outlive.engine.engine import Engine
 from outlive.engine.namespaces import TYPES_BY_NAME, Namespaces
 from outlive.engine.runs import pending_of
 from outlive.errors import NamespaceNotFound, StartupError
+from outlive.http_post import post
 from outlive.limits import HTTP_GRACE_S
 from outlive.store.sqlite import SqliteStore
 from outlive.store.writer import GroupWriter
@@ -85,6 +86,7 @@ class Server:
             namespaces,
             self._waits,
             config,
+            post,
         )
         if engine.time_skipping is not None and self.config.time_skipping == TimeSkipping.LOCKED:
             engine.time_skipping.lock()

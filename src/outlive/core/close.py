@@ -35,7 +35,7 @@ from temporalio.api.history.v1 import (
 )
 from temporalio.api.workflow.v1 import ResetPoints
 
-from outlive.core import options, retry, runs, time_skipping, versioning, workflow_task
+from outlive.core import callbacks, options, retry, runs, time_skipping, versioning, workflow_task
 from outlive.core.cron import parse_cron
 from outlive.core.effects import Closed, ClosePolicy, NewRun, NotifyParent, policy_applies
 from outlive.core.proto import SECOND, copy_fields, duration, ns_of, timestamp
@@ -200,6 +200,7 @@ def _close(t: Transition, status: WorkflowExecutionStatus.ValueType) -> None:
         info.forget_at = t.now + t.context.retention
         state.arm(info.forget_at, DeadlineKind.RETENTION)
     t.effect(Closed())
+    callbacks.closed(t)
     if state.child_of_another and not info.successor_run_id and not info.reset_run_id and not info.parent_notified:
         t.effect(NotifyParent())
     else:
@@ -255,7 +256,7 @@ def _carried_over(t: Transition) -> WorkflowExecutionStartedEventAttributes:
     if skipped is not None:
         result.time_skipping_state_propagation.CopyFrom(skipped)
     copy_fields(options.of(t.state), result, ("priority",))
-    result.completion_callbacks.extend(mine.completion_callbacks)
+    result.completion_callbacks.extend(callbacks.carried(t.state))
     return result
 
 

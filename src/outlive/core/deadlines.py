@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import heapq
 
+from outlive.core import callback_infos
 from outlive.core.state import Activity, ActivityState, Deadline, DeadlineKind, State, TaskKind, TaskState
 from outlive.limits import SPECULATIVE_SCHEDULE_TO_START
 
@@ -53,6 +54,10 @@ def rebuild(state: State) -> None:
     if not state.open:
         if info.forget_at:
             state.arm(info.forget_at, DeadlineKind.RETENTION)
+        for number, callback in enumerate(callback_infos.of(state)):
+            due = callback_infos.next_attempt(callback)
+            if due:
+                state.arm(due, DeadlineKind.CALLBACK, number)
         return
     if info.execution_expires_at:
         state.arm(info.execution_expires_at, DeadlineKind.EXECUTION)
@@ -93,6 +98,8 @@ def _due_now(state: State, deadline: Deadline) -> int:
     """When the thing that a reminder is of falls due; 0 if it does not any more."""
     _, kind, key = deadline
     info = state.info
+    if kind == DeadlineKind.CALLBACK:
+        return callback_infos.next_attempt(callback_infos.of(state)[int(key)])
     if kind == DeadlineKind.RETENTION or not state.open:
         return info.forget_at if kind == DeadlineKind.RETENTION and not state.open else 0
     if kind == DeadlineKind.TIMER:

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from temporalio.api.enums.v1 import ParentClosePolicy
 
+from outlive.core import callback_infos
 from outlive.core.state import ActivityState, State, TaskKind, TaskState
 
 
@@ -70,6 +71,13 @@ class ClosePolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class DeliverCallback:
+    """Call the callback of that number: the run has ended."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class NewRun:
     """The chain goes on with this run; it commits together with the one that closed."""
 
@@ -90,6 +98,7 @@ Effect: TypeAlias = (
     | SendCancel
     | NotifyParent
     | ClosePolicy
+    | DeliverCallback
     | NewRun
     | Closed
 )
@@ -124,6 +133,8 @@ def outstanding(state: State) -> Iterator[Effect]:
     for child in state.children:
         if policy_applies(child.parent_close_policy) and child.run_id:
             yield ClosePolicy(child.initiated_event_id)
+    for number in callback_infos.to_deliver(state):
+        yield DeliverCallback(number)
 
 
 def policy_applies(policy: int) -> bool:

@@ -14,7 +14,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import WorkflowExecutionOptionsUpdatedEventAttributes
 from temporalio.api.workflow.v1 import VersioningOverride, WorkflowExecutionOptions
 
-from outlive.core import activities, time_skipping, version_attributes, versioning, workflow_task
+from outlive.core import activities, callbacks, time_skipping, version_attributes, versioning, workflow_task
 from outlive.core.proto import copy_fields
 from outlive.core.requests import require_open
 from outlive.core.state import Request, State
@@ -87,6 +87,7 @@ def updated(state: State, event_id: int, at: int, event: WorkflowExecutionOption
     if event.attached_request_id:
         request_id = event.attached_request_id
         state.requests.put(request_id, Request(request_id, KIND, event_id))
+    callbacks.register(state, event.attached_completion_callbacks, at)
     if event.time_skipping_config_updated:
         config = event.time_skipping_config if event.HasField("time_skipping_config") else None
         time_skipping.configure(state, config, at)

@@ -10,7 +10,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent, WorkflowExecutionStartedEventAttributes
 from temporalio.api.sdk.v1 import UserMetadata
 
-from outlive.core import time_skipping, version_attributes, versioning, workflow_task
+from outlive.core import callbacks, time_skipping, version_attributes, versioning, workflow_task
 from outlive.core.proto import ns_of, time_of
 from outlive.core.state import Attributes, DeadlineKind, Start, State
 from outlive.core.transition import Context, Transition
@@ -121,6 +121,7 @@ def started(state: State, attributes: WorkflowExecutionStartedEventAttributes, n
     if state.info.versioning is not None:
         version_attributes.note(state)
     time_skipping.started(state, attributes, now)
+    callbacks.register(state, attributes.completion_callbacks, now)
     if attributes.HasField("prev_auto_reset_points"):
         state.info.reset_points = attributes.prev_auto_reset_points.SerializeToString()
     backoff = ns_of(attributes.first_workflow_task_backoff)

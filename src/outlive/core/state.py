@@ -154,6 +154,7 @@ class Info:
     reset_at: int = 0  # the run began as a reset, then
     reset_request_id: str = ""  # of the request that began it
     reset_run_id: str = ""  # of the last run that a reset of this one began
+    callbacks: bytes | None = None  # CallbackInfo of each completion callback; see callback_infos
 
 
 _INFO = attrgetter(*(each.name for each in fields(Info)))  # its values, in the order of its fields
@@ -326,6 +327,7 @@ class DeadlineKind(enum.IntEnum):
     ACTIVITY = 7  # whichever of its time-outs or its next attempt comes first
     RETENTION = 8  # a closed run is forgotten
     FAST_FORWARD = 9  # a fast-forward completes
+    CALLBACK = 10  # a callback is tried again
 
 
 Deadline = tuple[int, int, int | str]  # (due, kind, key); the row at key says whether it still counts

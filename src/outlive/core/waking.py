@@ -6,7 +6,7 @@ import heapq
 
 from temporalio.api.enums.v1 import TimeoutType
 
-from outlive.core import activities, close, runs, time_skipping, tracking, workflow_task
+from outlive.core import activities, callbacks, close, runs, time_skipping, tracking, workflow_task
 from outlive.core.commands import timer
 from outlive.core.state import DeadlineKind, TaskState
 from outlive.core.transition import Transition
@@ -24,6 +24,9 @@ def wake(t: Transition) -> bool:
 
 def _fall_due(t: Transition, kind: DeadlineKind, key: int | str) -> bool:
     state, info = t.state, t.state.info
+    if kind == DeadlineKind.CALLBACK:
+        callbacks.due(t, int(key))
+        return False
     if not state.open:
         return kind == DeadlineKind.RETENTION and 0 < info.forget_at <= t.now
     if kind == DeadlineKind.TIMER:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from outlive.dynamic.keys import KEYS, Key
+from outlive.dynamic.keys import KEYS, Key, find
 from outlive.errors import StartupError
 
 T = TypeVar("T")
@@ -122,13 +122,13 @@ def _weight(setting: Setting) -> int:
 
 def _read(values: Mapping[str, Sequence[Value]]) -> dict[str, list[Setting]]:
     """The values by lower-case name. Raises StartupError for one that its key cannot take."""
-    result = {}
+    result: dict[str, list[Setting]] = {}
     for name, given in values.items():
-        key = KEYS.get(name.lower())
+        key = find(name)
         if key is None:
             log.debug("dynamic configuration %s is not known here", name)
             continue
-        result[name.lower()] = [_setting(key, each) for each in given]
+        result.setdefault(key.name.lower(), []).extend(_setting(key, each) for each in given)
     return result
 
 

@@ -6,13 +6,13 @@ Names and meanings are Temporal's; `there` is the default of its development ser
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
 from outlive import limits
-from outlive.dynamic.kinds import NAMES, NUMBER, SPAN, SWITCH, WHOLE, Kind
-from outlive.limits import DeploymentLimits, ExecutionLimits, RequestLimits
+from outlive.dynamic.kinds import NAMES, NUMBER, RULES, SPAN, SWITCH, WHOLE, Kind
+from outlive.limits import HOUR, SECOND, DeploymentLimits, ExecutionLimits, RequestLimits
 
 T = TypeVar("T")
 
@@ -29,13 +29,23 @@ class Key(Generic[T]):
 
 
 KEYS: Final[dict[str, Key[Any]]] = {}  # by lower-case name: Temporal's keys are case-insensitive
+_BY_NAME: Final[dict[str, Key[Any]]] = {}  # older names as well
 
 
-def _key(name: str, kind: Kind[T], default: T, meaning: str, *, there: T | None = None) -> Key[T]:
+def _key(
+    name: str, kind: Kind[T], default: T, meaning: str, *, there: T | None = None, aliases: Sequence[str] = ()
+) -> Key[T]:
     key = Key(name, kind, default, meaning, there)
-    assert name.lower() not in KEYS, f"{name} is there twice"
+    for each in (name, *aliases):
+        assert find(each) is None, f"{each} is there twice"
+        _BY_NAME[each.lower()] = key
     KEYS[name.lower()] = key
     return key
+
+
+def find(name: str) -> Key[Any] | None:
+    """The key of that name, or of which it is an older name."""
+    return _BY_NAME.get(name.lower())
 
 
 # Limits of one execution -----------------------------------------------------------------------------
@@ -98,6 +108,13 @@ EXECUTION: Final[Mapping[str, Key[int]]] = {
         WHOLE,
         _E.time_skips_max,
         "skips of time that a run makes, where a client asks for no other limit",
+    ),
+    "callbacks_max": _key(
+        "callback.maxPerExecution",
+        WHOLE,
+        _E.callbacks_max,
+        "completion callbacks of a run",
+        aliases=("system.maxCallbacksPerWorkflow",),
     ),
 }
 
@@ -173,6 +190,36 @@ SCHEDULES = _key("frontend.enableSchedules", SWITCH, True, "schedules")
 BATCHES = _key("frontend.enableBatcher", SWITCH, True, "batch operations")
 WORKER_DEPLOYMENTS = _key("system.enableDeploymentVersions", SWITCH, True, "worker deployments and their versions")
 WORKER_HEARTBEATS = _key("frontend.WorkerHeartbeatsEnabled", SWITCH, True, "workers are asked to tell how they are")
+
+# Completion callbacks ---------------------------------------------------------------------------------
+CALLBACK_ADDRESSES = _key(
+    "callback.allowedAddresses",
+    RULES,
+    (),
+    "addresses that completion callbacks may have, as rules of Pattern and AllowInsecure",
+    aliases=("component.callbacks.allowedAddresses",),
+)
+CALLBACK_TIMEOUT = _key(
+    "callback.request.timeout",
+    SPAN,
+    10 * SECOND,
+    "wait for the answer to a callback",
+    aliases=("component.callbacks.request.timeout",),
+)
+CALLBACK_RETRY_INITIAL = _key(
+    "callback.retryPolicy.initialInterval",
+    SPAN,
+    SECOND,
+    "wait before a callback is tried again; it doubles each time",
+    aliases=("component.callbacks.retryPolicy.initialInterval",),
+)
+CALLBACK_RETRY_MAXIMUM = _key(
+    "callback.retryPolicy.maximumInterval",
+    SPAN,
+    HOUR,
+    "longest wait before a callback is tried again",
+    aliases=("component.callbacks.retryPolicy.maximumInterval",),
+)
 
 # Namespaces -------------------------------------------------------------------------------------------
 PROTECTED_NAMESPACES = _key("worker.protectedNamespaces", NAMES, (), "namespaces that cannot be deleted")

@@ -38,7 +38,7 @@ from temporalio.api.workflowservice.v1 import (
     ScanWorkflowExecutionsResponse,
 )
 
-from outlive.core import activities, options, time_skipping, versioning
+from outlive.core import activities, callback_infos, options, time_skipping, versioning
 from outlive.core.filter import parse_filter
 from outlive.core.proto import ZERO_TIME, copy_fields, duration, json_payload, timestamp
 from outlive.core.state import BUFFERED, Activity, ActivityState, State, TaskState
@@ -77,6 +77,7 @@ class Descriptions:
         if skipping is not None:
             skipping.current_time.CopyFrom(timestamp(self._runs.now(run)))
             response.workflow_extended_info.time_skipping_info.CopyFrom(skipping)
+        response.callbacks.extend(callback_infos.of(state))
         if state.info.task_state != TaskState.NONE:
             response.pending_workflow_task.CopyFrom(_pending_task(state))
         if state.open:

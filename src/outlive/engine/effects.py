@@ -29,6 +29,7 @@ from outlive.core import children, close, requests, starting, time_skipping
 from outlive.core.effects import (
     Closed,
     ClosePolicy,
+    DeliverCallback,
     DispatchActivity,
     DispatchWorkflowTask,
     Effect,
@@ -65,6 +66,7 @@ class Effects:
         self._waiting: deque[tuple[int, Effect]] = deque()
         self._scheduled = False
         self.on_closed: Callable[[Run], None] = lambda run: None
+        self.on_callback: Callable[[Run, int], None] = lambda run, number: None
         self._handlers: dict[type, Callable[[Run, Effect], None]] = {
             StartChild: self._start_child,
             SendSignal: self._send_signal,
@@ -89,6 +91,8 @@ class Effects:
             self._dispatch.offer_activity(run, effect)
         elif isinstance(effect, Closed):
             self.on_closed(run)
+        elif isinstance(effect, DeliverCallback):
+            self.on_callback(run, effect.number)
         else:
             self._waiting.append((run.key, effect))
             if not self._scheduled:

@@ -14,6 +14,7 @@ from outlive.engine.activity_operations import ActivityOperations
 from outlive.engine.activity_tasks import ActivityTasks
 from outlive.engine.batches.batches import Batches
 from outlive.engine.batches.operations import Operations
+from outlive.engine.callbacks import Callbacks, Post, no_post
 from outlive.engine.changes import Changes
 from outlive.engine.deployment_requests import DeploymentRequests
 from outlive.engine.deployments import Deployments
@@ -57,6 +58,7 @@ class Engine:
         namespaces: Namespaces,
         waits: Clock | None = None,
         config: DynamicConfig | None = None,
+        post: Post = no_post,
     ) -> None:
         waits = waits or clock
         self.config = config or DynamicConfig()
@@ -101,6 +103,8 @@ class Engine:
         self.runs.on_effect = self._effect
         self.runs.on_wake_at = self._timers.changed
         self.effects.on_closed = self._closed
+        self.callbacks = Callbacks(self.runs, self.config, post)
+        self.effects.on_callback = self.callbacks.take
         self.time_skipping: TimeSkipping | None = None  # on a server whose clock can be skipped
         if isinstance(clock, SkippingClock):
             self.time_skipping = TimeSkipping(clock, self.runs, self.effects, self._timers)
@@ -135,6 +139,7 @@ class Engine:
         self.deployments.stop()
         self.batches.stop()
         self.namespace_upkeep.stop()
+        self.callbacks.stop()
         self.matching.close()
 
     def _configured(self) -> None:

@@ -17,7 +17,7 @@ from temporalio.api.workflowservice.v1 import (
 )
 
 from outlive.clock import Clock
-from outlive.core import close, options, requests, starting, time_skipping, workflow_task
+from outlive.core import callbacks, close, options, requests, starting, time_skipping, workflow_task
 from outlive.core.proto import json_payload, ns_of
 from outlive.core.runs import Origin, open_run
 from outlive.core.starting import Admission
@@ -211,6 +211,7 @@ def _waits(request: StartWorkflowExecutionRequest) -> bool:
 def _record_attachment(t: Transition, request: StartWorkflowExecutionRequest, on_conflict: OnConflictOptions) -> None:
     event = WorkflowExecutionOptionsUpdatedEventAttributes(attached_request_id=request.request_id)
     if on_conflict.attach_completion_callbacks:
+        callbacks.require_room(t.state, len(request.completion_callbacks), t.limits.callbacks_max)
         event.attached_completion_callbacks.extend(request.completion_callbacks)
     links = request.links if on_conflict.attach_links else ()
     event_id = t.add(options.KIND, event, links=links, worker_may_ignore=True)

@@ -6,10 +6,11 @@ import math
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
-from temporalio.api.common.v1 import Callback, Priority, RetryPolicy
+from temporalio.api.common.v1 import Priority, RetryPolicy
 from temporalio.api.enums.v1 import WorkflowIdConflictPolicy, WorkflowIdReusePolicy
 
 from outlive.api.validation import versioning
+from outlive.api.validation.callbacks import check_callbacks
 from outlive.api.validation.common import (
     REGISTERED,
     Scope,
@@ -25,10 +26,9 @@ from outlive.api.validation.common import (
 from outlive.api.validation.time_skipping import check_config
 from outlive.dynamic import keys
 from outlive.engine import checks
-from outlive.errors import InvalidArgument, Unimplemented
+from outlive.errors import InvalidArgument
 from outlive.limits import (
     FAIRNESS_KEY_MAX,
-    ID_LENGTH_MAX,
     SECOND,
     TIMEOUT_MAX,
 )
@@ -57,8 +57,7 @@ def start(request: Any, scope: Scope) -> None:
         raise InvalidArgument("attaching request ID is required for attaching completion callbacks")
     check_attributes(request, scope)
     check_priority(request.priority)
-    for callback in request.completion_callbacks:
-        _check_callback(callback)
+    check_callbacks(request.completion_callbacks, scope)
     check_links(request.links)
     check_sizes(request, scope)
     check_override(request)
@@ -203,24 +202,6 @@ def _check_policies(request: Any) -> None:
             "Invalid WorkflowIDReusePolicy: WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE cannot be used together "
             "with WorkflowIdConflictPolicy WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING"
         )
-
-
-def _check_callback(callback: Callback) -> None:
-    """A completion callback: none may be called yet, since no address is allowed."""
-    kind = callback.WhichOneof("variant")
-    if kind is None:
-        raise Unimplemented("unknown callback variant: <nil>")
-    if kind != "nexus":
-        raise InvalidArgument("unsupported callback variant: only nexus callbacks can be attached")
-    url = callback.nexus.url
-    if length(url) > ID_LENGTH_MAX:
-        raise InvalidArgument(f"invalid url: url length longer than max length allowed of {ID_LENGTH_MAX}")
-    scheme, _, rest = url.partition("://")
-    if scheme not in ("http", "https"):
-        raise InvalidArgument(f"invalid url: unknown scheme: {url}")
-    if not rest.partition("/")[0]:
-        raise InvalidArgument("invalid url: missing host")
-    raise InvalidArgument(f"invalid url: url does not match any configured callback address: {url}")
 
 
 def _fill_in(request: Any, scope: Scope) -> None:
