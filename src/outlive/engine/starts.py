@@ -28,7 +28,6 @@ from outlive.engine.links import event_link
 from outlive.engine.namespaces import Namespace
 from outlive.engine.runs import Run, Runs
 from outlive.engine.workflow_tasks import WorkflowTasks
-from outlive.errors import InvalidArgument
 
 E = EventType
 REPLACED = "TerminateIfRunning WorkflowIdReusePolicy"
@@ -153,12 +152,11 @@ class Starts:
 
     def _attach(self, run: Run, request: StartWorkflowExecutionRequest) -> Found:
         on_conflict = request.on_conflict_options
-        if not request.HasField("on_conflict_options") or not on_conflict.attach_request_id:
-            if on_conflict.attach_completion_callbacks:
-                raise InvalidArgument("attaching request ID is required for attaching completion callbacks")
-            return Found(run, False, E.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED)
-        self._runs.decide(run, lambda t: _record_attachment(t, request, on_conflict))
-        return Found(run, False, E.EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED)
+        if request.HasField("on_conflict_options"):
+            self._runs.decide(run, lambda t: _record_attachment(t, request, on_conflict))
+        attached = on_conflict.attach_request_id
+        kind = E.EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED if attached else E.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED
+        return Found(run, False, kind)
 
     # -- signal with start
 
@@ -209,7 +207,9 @@ def _waits(request: StartWorkflowExecutionRequest) -> bool:
 
 
 def _record_attachment(t: Transition, request: StartWorkflowExecutionRequest, on_conflict: OnConflictOptions) -> None:
-    event = WorkflowExecutionOptionsUpdatedEventAttributes(attached_request_id=request.request_id)
+    event = WorkflowExecutionOptionsUpdatedEventAttributes()
+    if on_conflict.attach_request_id:
+        event.attached_request_id = request.request_id
     if on_conflict.attach_completion_callbacks:
         callbacks.require_room(t.state, len(request.completion_callbacks), t.limits.callbacks_max)
         event.attached_completion_callbacks.extend(request.completion_callbacks)
