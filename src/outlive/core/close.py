@@ -33,6 +33,7 @@ from temporalio.api.history.v1 import (
     WorkflowExecutionTerminatedEventAttributes,
     WorkflowExecutionTimedOutEventAttributes,
 )
+from temporalio.api.sdk.v1 import UserMetadata
 from temporalio.api.workflow.v1 import ResetPoints
 
 from outlive.core import callbacks, options, retry, runs, time_skipping, versioning, workflow_task
@@ -52,7 +53,9 @@ _GIVEN = ("input", "header", "memo", "search_attributes", "last_completion_resul
 # -- by the workflow's own commands ------------------------------------------------------------------------
 
 
-def complete(t: Transition, result: Payloads | None, task_completed_event_id: int) -> None:
+def complete(
+    t: Transition, result: Payloads | None, task_completed_event_id: int, metadata: UserMetadata | None = None
+) -> None:
     """CompleteWorkflowExecution."""
     successor = _next_by_cron(t, result=result)
     t.add(
@@ -62,11 +65,12 @@ def complete(t: Transition, result: Payloads | None, task_completed_event_id: in
             workflow_task_completed_event_id=task_completed_event_id,
             new_execution_run_id=successor,
         ),
+        user_metadata=metadata,
     )
     _close(t, S.WORKFLOW_EXECUTION_STATUS_COMPLETED)
 
 
-def fail(t: Transition, failure: Failure, task_completed_event_id: int) -> None:
+def fail(t: Transition, failure: Failure, task_completed_event_id: int, metadata: UserMetadata | None = None) -> None:
     """FailWorkflowExecution: the chain may go on by retry or cron."""
     state, successor = _next_after_failure(t, failure)
     t.add(
@@ -77,23 +81,30 @@ def fail(t: Transition, failure: Failure, task_completed_event_id: int) -> None:
             workflow_task_completed_event_id=task_completed_event_id,
             new_execution_run_id=successor,
         ),
+        user_metadata=metadata,
     )
     _close(t, S.WORKFLOW_EXECUTION_STATUS_FAILED)
 
 
-def cancel(t: Transition, details: Payloads | None, task_completed_event_id: int) -> None:
+def cancel(
+    t: Transition, details: Payloads | None, task_completed_event_id: int, metadata: UserMetadata | None = None
+) -> None:
     """CancelWorkflowExecution."""
     t.add(
         E.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED,
         WorkflowExecutionCanceledEventAttributes(
             details=details, workflow_task_completed_event_id=task_completed_event_id
         ),
+        user_metadata=metadata,
     )
     _close(t, S.WORKFLOW_EXECUTION_STATUS_CANCELED)
 
 
 def continue_as_new(
-    t: Transition, command: ContinueAsNewWorkflowExecutionCommandAttributes, task_completed_event_id: int
+    t: Transition,
+    command: ContinueAsNewWorkflowExecutionCommandAttributes,
+    task_completed_event_id: int,
+    metadata: UserMetadata | None = None,
 ) -> None:
     """ContinueAsNewWorkflowExecution, with the command's defaults filled in by its validation."""
     start = t.state.start
@@ -124,7 +135,7 @@ def continue_as_new(
         initial_versioning_behavior=command.initial_versioning_behavior,
     )
     copy_fields(command, event, (*_GIVEN, "failure", "backoff_start_interval"))
-    t.add(E.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW, event)
+    t.add(E.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW, event, user_metadata=metadata)
     _close(t, S.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW)
 
 

@@ -185,6 +185,7 @@ def request_cancel(task: CommandTask, command: RequestCancelActivityTaskCommandA
         ActivityTaskCancelRequestedEventAttributes(
             scheduled_event_id=scheduled, workflow_task_completed_event_id=task.completed_event_id
         ),
+        user_metadata=task.user_metadata,
     )
     if row is not None and activities.request_cancel(t, row, event_id, task.identity):
         task.needs_task = True

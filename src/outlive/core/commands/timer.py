@@ -76,6 +76,7 @@ def cancel(task: CommandTask, command: CancelTimerCommandAttributes) -> None:
             workflow_task_completed_event_id=task.completed_event_id,
             identity=task.identity,
         ),
+        user_metadata=task.user_metadata,
     )
 
 

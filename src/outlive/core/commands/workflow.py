@@ -49,7 +49,8 @@ def complete(task: CommandTask, command: CompleteWorkflowExecutionCommandAttribu
             terminates=True,
         )
     _nothing_unseen(task)
-    close.complete(task.t, command.result if command.HasField("result") else None, task.completed_event_id)
+    result = command.result if command.HasField("result") else None
+    close.complete(task.t, result, task.completed_event_id, task.user_metadata)
 
 
 def fail(task: CommandTask, command: FailWorkflowExecutionCommandAttributes) -> None:
@@ -60,12 +61,13 @@ def fail(task: CommandTask, command: FailWorkflowExecutionCommandAttributes) -> 
             BAD_FAIL, "FailWorkflowExecutionCommandAttributes.Failure exceeds size limit.", terminates=True
         )
     _nothing_unseen(task)
-    close.fail(task.t, command.failure, task.completed_event_id)
+    close.fail(task.t, command.failure, task.completed_event_id, task.user_metadata)
 
 
 def cancel(task: CommandTask, command: CancelWorkflowExecutionCommandAttributes) -> None:
     _nothing_unseen(task)
-    close.cancel(task.t, command.details if command.HasField("details") else None, task.completed_event_id)
+    details = command.details if command.HasField("details") else None
+    close.cancel(task.t, details, task.completed_event_id, task.user_metadata)
 
 
 def continue_as_new(task: CommandTask, command: ContinueAsNewWorkflowExecutionCommandAttributes) -> None:
@@ -86,7 +88,7 @@ def continue_as_new(task: CommandTask, command: ContinueAsNewWorkflowExecutionCo
     filled.workflow_task_timeout.CopyFrom(duration(min(task_timeout, run_timeout) if run_timeout else task_timeout))
     if filled.HasField("retry_policy"):
         filled.retry_policy.CopyFrom(checked_policy(filled.retry_policy)[0])
-    close.continue_as_new(task.t, filled, task.completed_event_id)
+    close.continue_as_new(task.t, filled, task.completed_event_id, task.user_metadata)
 
 
 def _check_continue(task: CommandTask, command: ContinueAsNewWorkflowExecutionCommandAttributes) -> None:
