@@ -201,10 +201,13 @@ SHUTDOWN_GRACE: Final = 4 * SECOND  # from SIGTERM to the end: calls under way g
 
 # The ledger's own -----------------------------------------------------------------------------------
 WINDOW_MARGIN: Final = 100  # a use leaves its window 1/100 later: clocks and networks are not exact
+PACE_BURST: Final = 25  # per cent of a window's limit that may be used at once ...
+PACE: Final = 105  # ... and then, per cent of the limit per window: a little more than what can be kept up
 LEASE_MIN: Final = 1 * SECOND
 LEASE_MAX: Final = 24 * HOUR  # longer calls renew
 LEASE_AFTER_RESTART: Final = 30 * SECOND  # a holder gets this long to be heard of again after a restart
 TURN_HELD: Final = 5 * SECOND  # a turn waits so long for a caller that is away; later ones are passed over
+TURN_HELD_SHARE: Final = 48  # ... nor longer than this part of a quota's window
 CLAIM_GRACE: Final = 15 * SECOND  # a caller may come this much later than it was told
 TICKET_KEPT: Final = 10 * MINUTE  # a place is kept this long after its caller should have come back
 RETRY_AFTER_MAX: Final = 60 * SECOND  # the longest time that a caller is told to stay away

@@ -63,8 +63,7 @@ def test_a_run_with_a_thousand_calls_does_not_hold_up_a_run_with_one() -> None:
     admission = with_quota(requests=10, per=1.0)
     for number in range(1000):
         admission.ask(call(f"big/{number}", "big"), NEED, 0)
-    late = admission.ask(call("small/0", "small"), NEED, SECOND // 2)
-    assert isinstance(late, Ticket)
+    admission.ask(call("small/0", "small"), NEED, SECOND // 2)
     for key in admission.queue.tickets.values():
         key.listeners = 1
     admission.advance(SECOND * 2)
@@ -93,24 +92,42 @@ def test_a_higher_priority_goes_first_but_not_for_ever() -> None:
 def test_small_calls_do_not_starve_a_large_one() -> None:
     admission = with_quota(tokens=10_000)
     for number in range(9):
-        assert isinstance(admission.ask(call(f"a/{number}"), NEED, number * SECOND), Reservation)
-    large = admission.ask(call("large", tokens=9_000), NEED, 10 * SECOND)
-    small = admission.ask(call("small", tokens=1_000), NEED, 11 * SECOND)
+        assert isinstance(admission.ask(call(f"a/{number}"), NEED, number * 6 * SECOND), Reservation)
+    large = admission.ask(call("large", tokens=9_000), NEED, 54 * SECOND)
+    small = admission.ask(call("small", tokens=1_000), NEED, 55 * SECOND)
     assert isinstance(large, Ticket)
     assert isinstance(small, Ticket), "it would fit, but the large one is before it"
     large.listeners = small.listeners = 1
-    admission.advance(70 * SECOND)
+    admission.advance(110 * SECOND)
     assert "large" in admission.open
 
 
-def test_what_was_estimated_too_high_can_be_used_at_once() -> None:
+def test_what_was_estimated_too_high_can_be_used_by_others() -> None:
     admission = with_quota(tokens=1_000)
     admission.ask(call("a"), NEED, 0)
     waiting = admission.ask(call("b", tokens=600), NEED, 1)
     assert isinstance(waiting, Ticket)
     waiting.listeners = 1
     admission.settle("a", Spent(0, 300), 2)
+    admission.advance(20 * SECOND)
     assert "b" in admission.open
+
+
+def test_a_quarter_may_be_used_at_once_and_the_rest_keeps_a_pace() -> None:
+    admission = with_quota(requests=100)
+    answers = [admission.ask(call(str(number)), NEED, 0) for number in range(100)]
+    assert [isinstance(answer, Reservation) for answer in answers] == [True] * 25 + [False] * 75
+    for ticket in admission.queue.tickets.values():
+        ticket.listeners = 1
+    moments = [0]
+    while admission.queue.tickets:
+        moment = admission.next_moment()
+        assert moment is not None
+        assert moment > moments[-1], "each look lets somebody through"
+        moments.append(moment)
+        admission.advance(moment)
+    assert len(moments) == 76
+    assert 40 * SECOND < moments[-1] < 45 * SECOND
 
 
 def test_a_place_is_kept_while_its_caller_is_away() -> None:
@@ -185,7 +202,7 @@ def test_what_others_use_of_the_same_key_is_counted(remaining: int, expected: ty
         admission.settle(f"a/{number}", Spent(), number)
     said = ProviderLimits(requests_limit=20, requests_remaining=remaining, requests_reset=40.0)
     admission.said({"model": "m"}, said, SECOND)
-    answers = [admission.ask(call(f"b/{number}"), NEED, 2 * SECOND) for number in range(5)]
+    answers = [admission.ask(call(f"b/{number}"), NEED, 30 * SECOND) for number in range(5)]
     assert isinstance(answers[-1], expected)
     for ticket in admission.queue.tickets.values():
         ticket.listeners = 1

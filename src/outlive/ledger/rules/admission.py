@@ -33,9 +33,12 @@ from outlive.limits import (
     LEASE_AFTER_RESTART,
     LEASE_MAX,
     LEASE_MIN,
+    MINUTE,
     MS,
     RETRY_AFTER_MAX,
     SECOND,
+    TURN_HELD,
+    TURN_HELD_SHARE,
 )
 
 
@@ -108,7 +111,7 @@ class Admission:
         self.queue.join(ticket, now)
         self._changes.append(("waiting", call.key))
         blocked = self.quotas.blocked_until(ticket.labels) > now
-        if crowded and not blocked and all(meter.room(now) >= amount for meter, amount in ticket.wanted):
+        if crowded and not blocked and all(meter.fits(amount, now) for meter, amount in ticket.wanted):
             return self._pump_for(ticket, now) or ticket
         return ticket
 
@@ -122,6 +125,8 @@ class Admission:
 
     def _find_limits(self, ticket: Ticket) -> None:
         ticket.wanted = self.quotas.meters(ticket.labels, ticket.call.estimate.total)
+        spans = [meter.span for meter, _ in ticket.wanted if isinstance(meter, Window)]
+        ticket.patience = min(TURN_HELD, min(spans, default=MINUTE) // TURN_HELD_SHARE)
         ticket.budgets = self.budgets.matching(ticket.labels)
 
     def _check(self, ticket: Ticket, now: int) -> None:
@@ -132,7 +137,7 @@ class Admission:
 
     def _try(self, ticket: Ticket, now: int, marked: set[Meter]) -> bool:
         """Whether there is room in everything. Marks the meters where there is none."""
-        lacking = [meter for meter, amount in ticket.wanted if meter.room(now) < amount]
+        lacking = [meter for meter, amount in ticket.wanted if not meter.fits(amount, now)]
         marked.update(lacking)
         names = [meter.name for meter in lacking]
         if self.quotas.blocked_until(ticket.labels) > now:
@@ -146,7 +151,7 @@ class Admission:
 
     def _grant(self, ticket: Ticket, now: int, *, present: bool) -> Reservation:
         lease = min(max(round(ticket.call.lease * SECOND), LEASE_MIN), LEASE_MAX)
-        until = now + lease if present else max(now, ticket.back_at) + CLAIM_GRACE
+        until = now + lease if present else max(now, ticket.back_at) + min(CLAIM_GRACE, ticket.patience * 12)
         reservation = Reservation(ticket.call, ticket.labels, ticket.need, ticket.since, now, until, claimed=present)
         for meter, amount in ticket.wanted:
             reservation.uses.append((meter, meter.take(amount)))
@@ -208,8 +213,9 @@ class Admission:
             return None
         self._start(reservation, now)  # a holder that never said so has sent it all the same
         for meter, use in reservation.uses:
-            meter.mean_open += (now - reservation.granted - meter.mean_open) / 16
-            meter.finish(use, spent.tokens if meter.what == "tokens" else use.amount)
+            used = spent.tokens if meter.what == "tokens" else use.amount
+            meter.learn(now - reservation.granted, use.amount, used)
+            meter.finish(use, used)
         for counter, amount in reservation.counters:
             counter.reserved -= amount
             counter.spent += spent.money if counter.budget.unit == "usd" else spent.tokens
@@ -369,10 +375,10 @@ class Admission:
     def _turn(self, ticket: Ticket, now: int, *, first: bool) -> int:
         at = max(now, self.quotas.blocked_until(ticket.labels))
         for (meter, amount), mark in zip(ticket.wanted, ticket.marks, strict=False):
-            total = amount if first else amount + max(0, mark - meter.served)
-            free = meter.free_at(total, now)
+            ahead = 0 if first else round(max(0, mark - meter.served) * meter.mean_share)
+            free = meter.free_at(amount, ahead, now)
             if free is None:
-                lacking = max(0, total - meter.room(now))
+                lacking = max(0, amount + ahead - meter.room(now))
                 free = now + round((meter.mean_open or SECOND) * lacking / max(meter.limit, 1))
             at = max(at, free)
         for budget, values in ticket.budgets:

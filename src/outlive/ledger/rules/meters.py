@@ -7,6 +7,11 @@ L in any minute" implies. A token bucket of ours would let 2 L through in some m
 refill), which a provider with minutes by the clock answers with 429s; made small enough to never do that, it leaves
 a part of each minute unused. The log costs one entry per call and wastes only what is smaller than the next call.
 
+**And why a pace.** Let through as soon as there is room, a minute's calls bunch up at its beginning, and stay bunched
+for ever, since the log frees them as they came: half of the callers wait a second and the other half a minute. So a
+quarter of the limit may be used at once, and what comes after it keeps to 105 % of the limit per minute. Under load
+waits become even (longest under twice the median) and nothing is lost; providers that look at seconds are content, too.
+
 A use counts from the moment its call is sent (`start`); one that is held for a call not sent yet counts without end.
 It leaves `span` and 1 % later: the call reaches the provider a little after it was counted here. When the call's real
 usage is known the entry is amended in its place, so that what was estimated too high can be used at once.
@@ -21,8 +26,9 @@ from abc import ABC, abstractmethod
 from collections import deque
 from dataclasses import dataclass
 from itertools import islice
+from math import ceil
 
-from outlive.limits import FORECAST_ENTRIES, WINDOW_MARGIN
+from outlive.limits import FORECAST_ENTRIES, PACE, PACE_BURST, WINDOW_MARGIN
 
 
 @dataclass(slots=True, eq=False)
@@ -45,10 +51,21 @@ class Meter(ABC):
         self.asked = 0  # total of what tickets have ever wanted: a place in the queue is a mark on it
         self.served = 0  # total of what has been taken from the queue
         self.mean_open = 0.0  # nanoseconds that calls stay open, about
+        self.mean_share = 1.0  # of what calls take that they use in the end, about
 
     @abstractmethod
     def room(self, now: int) -> int:
         """What may be taken now; may be negative after an estimate that was too low."""
+
+    def learn(self, opened: int, taken: int, used: int) -> None:
+        """A call has ended, so many nanoseconds after its grant: forecasts get better by it."""
+        self.mean_open += (opened - self.mean_open) / 16
+        if taken:
+            self.mean_share += (min(used / taken, 2.0) - self.mean_share) / 16
+
+    def fits(self, amount: int, now: int) -> bool:
+        """Whether a call that wants so much may be made now."""
+        return self.room(now) >= amount
 
     @abstractmethod
     def idle(self, now: int) -> bool:
@@ -71,8 +88,8 @@ class Meter(ABC):
         """The call was never sent."""
 
     @abstractmethod
-    def free_at(self, amount: int, now: int) -> int | None:
-        """When so much will have room if nothing else is taken; None where that cannot be told."""
+    def free_at(self, amount: int, ahead: int, now: int) -> int | None:
+        """When so much will fit after `ahead` has been taken; None where that cannot be told."""
 
 
 class Window(Meter):
@@ -84,6 +101,9 @@ class Window(Meter):
         self._kept = span + span // WINDOW_MARGIN
         self._log: deque[Use] = deque()
         self._used = 0  # in the log
+        self._burst = max(1, limit * PACE_BURST // 100)
+        self._credit = float(self._burst)  # what the pace allows now ...
+        self._credit_at = 0  # ... as of then
         self._held = 0
         self._said_limit: tuple[int, int] | None = None  # the provider's limit, and until when it holds
         self._foreign = 0  # used by others, as far as the provider's word goes ...
@@ -115,7 +135,20 @@ class Window(Meter):
     def idle(self, now: int) -> bool:
         return not (self.used(now) or self._held or self._log or self.waiting)
 
+    def fits(self, amount: int, now: int) -> bool:
+        return self.room(now) >= amount and self._paced(now) >= min(amount, self._burst)
+
+    def _paced(self, now: int) -> float:
+        """What the pace allows now."""
+        if now > self._credit_at:
+            self._burst = max(1, self.limit * PACE_BURST // 100)
+            earned = (now - self._credit_at) * self.limit * PACE / (100 * self.span)
+            self._credit = min(self._burst, self._credit + earned)
+            self._credit_at = now
+        return self._credit
+
     def take(self, amount: int) -> Use:
+        self._credit -= amount
         self._held += amount
         return Use(amount)
 
@@ -136,6 +169,7 @@ class Window(Meter):
     def finish(self, use: Use, amount: int) -> None:
         if use.gone:
             return
+        self._credit += use.amount - amount
         if use.at is None:
             self._held += amount - use.amount
         else:
@@ -157,7 +191,14 @@ class Window(Meter):
             self._foreign = max(0, limit - remaining - self.used(now))
             self._foreign_until = until
 
-    def free_at(self, amount: int, now: int) -> int | None:
+    def free_at(self, amount: int, ahead: int, now: int) -> int | None:
+        short = ahead - self._paced(now) + min(amount, self._burst)
+        # a microsecond more: what is earned by then must not fall short by a rounding
+        wait = ceil(short * 100 * self.span / (max(self.limit, 1) * PACE)) + 1_000 if short > 0 else 0
+        return max(now + wait, self._room_at(amount + ahead, now))
+
+    def _room_at(self, amount: int, now: int) -> int:
+        """When the log will have room for so much."""
         lacking = amount - self.room(now)
         if lacking <= 0:
             return now
@@ -200,8 +241,8 @@ class Concurrency(Meter):
     def start(self, use: Use, now: int) -> None:
         """A call counts from its grant on, sent or not."""
 
-    def free_at(self, amount: int, now: int) -> int | None:
-        return now if self.room(now) >= amount else None
+    def free_at(self, amount: int, ahead: int, now: int) -> int | None:
+        return now if self.room(now) >= amount + ahead else None
 
     def finish(self, use: Use, amount: int) -> None:
         self.drop(use)

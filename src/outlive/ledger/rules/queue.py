@@ -7,8 +7,9 @@
   lower priority except those that have waited that much longer. Places never move backwards, so nobody starves.
 - Across lanes the places compare too. Whoever finds no room in a meter *marks* it: nobody behind may use that meter
   until there is room for the one in front, so small calls do not starve a large one.
-- A caller may stay away (a workflow that sleeps). Its turn waits for it up to TURN_HELD; if it is due later than that
-  the turn goes on to the next, and the place is kept until TICKET_KEPT after it should have come.
+- A caller may stay away (a workflow that sleeps). Its turn waits for it up to TURN_HELD (less where windows are
+  short); if it is due later than that the turn goes on to the next, and the place is kept until TICKET_KEPT after it
+  should have come.
 """
 
 from __future__ import annotations
@@ -40,13 +41,14 @@ class Ticket:
     back_at: int = 0  # when its caller was told to ask again
     listeners: int = 0  # requests for it that wait at this moment: a grant is sent to them at once
     watchers: int = 0  # requests that wait to tell its caller
+    patience: int = TURN_HELD  # how long its turn waits for its caller
     missed: bool = False  # its turn came and nobody took it
     flow: Flow | None = None
     blocked_on: tuple[str, ...] = ()
 
     def away(self, now: int) -> bool:
         """Its caller is not expected soon."""
-        return not (self.listeners or self.watchers) and (self.missed or self.back_at > now + TURN_HELD)
+        return not (self.listeners or self.watchers) and (self.missed or self.back_at > now + self.patience)
 
     def forgotten(self, now: int) -> bool:
         """Its caller should have come long ago."""
