@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from google.protobuf.field_mask_pb2 import FieldMask
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 from temporalio.api.command.v1 import Command
 from temporalio.api.common.v1 import Payload, Payloads, SearchAttributes
 from temporalio.api.enums.v1 import CommandType, EventType, StartChildWorkflowExecutionFailedCause
-from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.history.v1 import HistoryEvent, WorkflowExecutionOptionsUpdatedEventAttributes
 from temporalio.api.protocol.v1 import Message
 from temporalio.api.update.v1 import Acceptance, Outcome, Request, Response
 from temporalio.api.workflow.v1 import ResetPoints
@@ -17,6 +18,7 @@ from temporalio.api.workflowservice.v1 import RespondWorkflowTaskCompletedReques
 
 from outlive.core import children, completion, options
 from outlive.core.state import BUFFERED, TaskKind, TaskState
+from outlive.core.transition import Transition
 from outlive.core.updates import Known, Stage
 from tests.core.test_execution_properties import Execution
 
@@ -88,7 +90,21 @@ class Life(Execution):
         wanted.ClearField("priority")
         if key:
             wanted.priority.priority_key = key
-        self._decide(lambda t: options.update(t, wanted, "client"))
+        self._decide(lambda t: options.update(t, wanted, FieldMask(paths=["priority"]), "client"))
+
+    @precondition(lambda self: self.state.open)
+    @rule(count=st.integers(1, 2))
+    def attach_callbacks(self, count: int) -> None:
+        number = len(self.state.requests)
+        event = WorkflowExecutionOptionsUpdatedEventAttributes(attached_request_id=f"attached-{number}")
+        for _ in range(count):
+            event.attached_completion_callbacks.add().nexus.url = "http://example.com/"
+
+        def attach(t: Transition) -> None:
+            event_id = t.add(options.KIND, event, worker_may_ignore=True)
+            options.updated(t.state, event_id, t.now, event)
+
+        self._decide(attach)
 
 
 def more_command(kind: str, number: int) -> Command:
