@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.outlive-setup
 
-.PHONY: setup test check demo bench bench-ledger acceptance conformance rpcs lock
+.PHONY: setup test check demo bench bench-ledger bench-quota acceptance conformance rpcs lock
 setup: $(STAMP)
 
 $(STAMP): pyproject.toml requirements.lock scripts/setup.sh
@@ -27,6 +27,10 @@ bench: setup
 
 bench-ledger: setup
 	$(BIN)/python -m benchmarks.ledger
+
+bench-quota: setup
+	$(BIN)/python -m benchmarks.quota
+	$(BIN)/python -m benchmarks.quota --away
 
 acceptance: setup
 	$(BIN)/python scripts/acceptance.py
