@@ -165,8 +165,8 @@ SCHEDULE_SPEC_LISTED: Final = 10  # calendars, exclusions and intervals of a spe
 SCHEDULE_RETENTION: Final = 7 * DAY  # a schedule with nothing left to do is forgotten after it
 SCHEDULE_NOTES_MAX: Final = 1_000  # bytes of the note of a pause
 SCHEDULE_REQUESTS_KEPT: Final = 20  # ids of the last requests of a schedule: their repetition changes nothing
-SCHEDULE_STEPS_AT_ONCE: Final = 20  # schedules looked at in one turn of the loop
-SCHEDULE_SPECS_COMPILED: Final = 1_000  # compiled specs kept; the least recently used go first
+SCHEDULE_STEPS_AT_ONCE: Final = 5  # schedules looked at in one turn of the loop
+SCHEDULE_SPECS_COMPILED: Final = 4_000  # compiled specs kept; the least recently used go first
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import astuple, fields
+from dataclasses import fields
 from typing import Any
 
 from temporalio.api.workflowservice.v1 import CreateScheduleRequest
@@ -24,14 +24,11 @@ def encode_definition(schedule: Schedule) -> bytes:
 
 
 def encode_state(schedule: Schedule) -> bytes:
-    """Everything that changes as the schedule acts; what has its default is left out."""
+    """Everything that changes as the schedule acts; what is empty is left out."""
     state = schedule.state
     values: dict[str, Any] = {name: value for name in _NAMES if (value := getattr(state, name))}
-    for name in ("buffer", "backfills", "running"):
-        if name in values:
-            values[name] = [astuple(row) for row in values[name]]
     if state.recent:
-        values["recent"] = [(a.scheduled, a.taken, *astuple(a.execution), a.status) for a in state.recent]
+        values["recent"] = [(a.scheduled, a.taken, *a.execution, a.status) for a in state.recent]
     for name in _BYTES:
         if name in values:
             values[name] = base64.b64encode(values[name]).decode()

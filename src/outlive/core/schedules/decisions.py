@@ -16,7 +16,7 @@ Rules (all of them live in this file)
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from outlive.core import retry
 from outlive.core.proto import timestamp
@@ -112,7 +112,7 @@ def _backfill(schedule: Schedule, times: Timetable) -> Schedule:
         if match is None or match.nominal > first.end:
             del backfills[0]
         else:
-            backfills[0] = replace(first, after=match.nominal)
+            backfills[0] = first._replace(after=match.nominal)
             buffer.append(Planned(match.nominal, match.actual, first.policy, manual=True))
     return schedule.but(buffer=tuple(buffer), backfills=tuple(backfills))
 
@@ -131,13 +131,19 @@ def take(schedule: Schedule) -> tuple[Schedule, Plan]:
     turns = [(planned, False) for planned in resolution.beside]
     if resolution.alone is not None:
         turns.append((resolution.alone, True))
-    schedule = schedule.but(buffer=resolution.kept, overlap_skipped=state.overlap_skipped + resolution.skipped)
-    starts = []
+    starts, used = [], 0
     for planned, alone in turns:
-        if not planned.manual and not schedule.may_act:
+        if not planned.manual and (state.paused or (state.limited and used >= state.remaining)):
             continue
-        schedule = _used_up(schedule, planned)
-        starts.append(_start(schedule, planned, alone))
+        used += not planned.manual
+        starts.append(_start(schedule, planned, alone, state.attempts + len(starts) + 1))
+    schedule = schedule.but(
+        buffer=resolution.kept,
+        overlap_skipped=state.overlap_skipped + resolution.skipped,
+        attempts=state.attempts + len(starts),
+        remaining=state.remaining - used if state.limited else state.remaining,
+        token=state.token + used if state.limited else state.token,
+    )
     return schedule, Plan(
         starts=tuple(starts),
         cancel=state.running if resolution.cancel else (),
@@ -146,20 +152,12 @@ def take(schedule: Schedule) -> tuple[Schedule, Plan]:
     )
 
 
-def _used_up(schedule: Schedule, planned: Planned) -> Schedule:
-    """The action is tried: it has a number, and if it is the clock's it is one of the limited ones."""
-    state = schedule.state
-    if state.limited and not planned.manual:
-        schedule = schedule.but(remaining=state.remaining - 1, token=state.token + 1)
-    return schedule.but(attempts=state.attempts + 1)
-
-
-def _start(schedule: Schedule, planned: Planned, alone: bool) -> Start:
+def _start(schedule: Schedule, planned: Planned, alone: bool, number: int) -> Start:
     definition = schedule.definition.schedule
     workflow_id = definition.action.start_workflow.workflow_id
     if not definition.policies.keep_original_workflow_id:
         workflow_id += "-" + timestamp(planned.second).ToJsonString()
-    return Start(planned, workflow_id, f"{schedule.state.uid}-{schedule.state.attempts}", alone)
+    return Start(planned, workflow_id, f"{schedule.state.uid}-{number}", alone)
 
 
 def started(schedule: Schedule, start: Start, run_id: str, now: int) -> Schedule:

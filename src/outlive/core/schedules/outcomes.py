@@ -9,7 +9,7 @@ Rules (all of them live in this file)
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from temporalio.api.common.v1 import Payloads
 from temporalio.api.enums.v1 import WorkflowExecutionStatus
@@ -33,7 +33,7 @@ def closed(schedule: Schedule, execution: Execution, outcome: Outcome) -> Schedu
     """The workflow has ended. Telling it twice changes nothing."""
     state = schedule.state
     recent = tuple(
-        replace(action, status=outcome.status) if action.execution == execution else action for action in state.recent
+        action._replace(status=outcome.status) if action.execution == execution else action for action in state.recent
     )
     schedule = schedule.but(recent=recent)
     if execution not in state.running:

@@ -6,7 +6,7 @@ Times are nanoseconds since the epoch; 0 stands for "never". Messages are never 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from temporalio.api.enums.v1 import ScheduleOverlapPolicy, WorkflowExecutionStatus
 from temporalio.api.workflowservice.v1 import CreateScheduleRequest
@@ -22,8 +22,7 @@ TERMINATE_OTHER: Final = ScheduleOverlapPolicy.SCHEDULE_OVERLAP_POLICY_TERMINATE
 ALLOW_ALL: Final = ScheduleOverlapPolicy.SCHEDULE_OVERLAP_POLICY_ALLOW_ALL
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(NamedTuple):
     """An action whose time has come, and which waits its turn."""
 
     nominal: int  # the time that the spec says
@@ -37,8 +36,7 @@ class Planned:
         return self.nominal // SECOND * SECOND
 
 
-@dataclass(frozen=True, slots=True)
-class Backfill:
+class Backfill(NamedTuple):
     """What is left of a backfill: the nominal times after one time, up to and with another."""
 
     after: int
@@ -46,16 +44,14 @@ class Backfill:
     policy: int
 
 
-@dataclass(frozen=True, slots=True)
-class Execution:
+class Execution(NamedTuple):
     """A workflow that the schedule started: its id, and the run id of the first run of its chain."""
 
     workflow_id: str
     run_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(NamedTuple):
     """An action that was taken (``schedule.v1.ScheduleActionResult``)."""
 
     scheduled: int
