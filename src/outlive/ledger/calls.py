@@ -23,7 +23,7 @@ from outlive.ledger.rules.budgets import Counter, Need
 from outlive.ledger.rules.queue import Ticket
 from outlive.ledger.store.port import Database
 from outlive.ledger.types import Attempt, Call, Granted, Recorded, Result, Tokens, Waiter, Waiting, Warned, scope_of
-from outlive.ledger.wire import dump, load
+from outlive.ledger.wire import changed, dump, load, to_json
 from outlive.limits import LEDGER_WAIT_MAX, MS, SECOND
 
 _COUNTER = (
@@ -240,7 +240,7 @@ class Calls:
             usage = call.estimate  # it was answered, and nobody said what it took
         priced = self._priced(row, call, usage, now)
         cost = result.cost if result.cost is not None else 0 if saved else priced.cost
-        ended = replace(
+        ended = changed(
             row,
             outcome=result.outcome,
             error_kind=result.error_kind,
@@ -488,7 +488,7 @@ def _need_of(row: Attempt) -> Need:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(dump(value), separators=(",", ":"))
+    return to_json(dump(value))
 
 
 def _gone(key: str) -> NotFound:

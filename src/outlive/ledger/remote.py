@@ -39,6 +39,7 @@ from outlive.ledger.types import (
     Waiter,
     Waiting,
 )
+from outlive.ledger.wire import to_json
 
 _PAUSES: Final = (0.05, 0.2, 0.8)  # seconds between tries, where nobody answers
 _NO_FILTER: Final = Filter()
@@ -61,7 +62,7 @@ class HttpLedger:
         described = operation(name)
         if "wait" in described.parameters:
             values["wait"] = wait
-        body = json.dumps(described.pack(values), separators=(",", ":")).encode()
+        body = to_json(described.pack(values)).encode()
         status, answer = await self._send("POST", f"/{VERSION}/{name}", body, self._timeout + wait)
         try:
             data = json.loads(answer)

@@ -26,6 +26,7 @@ from outlive.ledger.http import pages
 from outlive.ledger.http.message import Request, Response
 from outlive.ledger.operations import NAMES, VERSION, operation
 from outlive.ledger.service import Service
+from outlive.ledger.wire import to_json
 
 _STREAMS_AT = f"/{VERSION}/streams/"
 log = logging.getLogger(__name__)
@@ -115,7 +116,7 @@ def _from_another_site(request: Request) -> bool:
 
 
 def json_response(data: Any, status: int = 200) -> Response:
-    return Response(status, json.dumps(data, separators=(",", ":")).encode())
+    return Response(status, to_json(data).encode())
 
 
 def refusal(error: LedgerError, status: int | None = None) -> Response:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from outlive.ledger.store.port import Dialect, Row
 from outlive.ledger.types import Attempt
+from outlive.ledger.wire import to_json
 
 VERSION: Final = 1
 APPLICATION_ID: Final = 0x6F6C6467  # "oldg": an SQLite file that is a ledger
@@ -31,7 +32,7 @@ ATTEMPT_SELECT: Final = f"SELECT {', '.join(_ALL)} FROM attempt"
 def attempt_row(attempt: Attempt, terms: str = "") -> Row:
     """The row's values in the order of its columns. `terms`: the call as it was asked for, while it may be needed."""
     values: list[Any] = list(_VALUES(attempt))
-    values[_LABELS] = json.dumps(dict(attempt.labels), separators=(",", ":")) if attempt.labels else "{}"
+    values[_LABELS] = to_json(dict(attempt.labels)) if attempt.labels else "{}"
     for place in _BOOLEAN_PLACES:
         values[place] = int(values[place])
     values.append(terms)
