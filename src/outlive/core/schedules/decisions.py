@@ -131,7 +131,8 @@ def take(schedule: Schedule) -> tuple[Schedule, Plan]:
     turns = [(planned, False) for planned in resolution.beside]
     if resolution.alone is not None:
         turns.append((resolution.alone, True))
-    starts, used = [], 0
+    starts: list[Start] = []
+    used = 0
     for planned, alone in turns:
         if not planned.manual and (state.paused or (state.limited and used >= state.remaining)):
             continue
