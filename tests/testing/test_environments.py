@@ -7,9 +7,10 @@ import time
 from datetime import timedelta
 
 import pytest
-from temporalio import workflow
+from temporalio import activity, workflow
 from temporalio.client import WorkflowFailureError, WorkflowUpdateStage
-from temporalio.exceptions import ApplicationError
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError, TimeoutType
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
@@ -48,6 +49,18 @@ class Doubts:
     @workflow.run
     async def run(self) -> None:
         assert 1 + 1 == 3, "sums are off"
+
+
+@workflow.defn
+class Impatient:
+    @workflow.run
+    async def run(self) -> None:
+        await workflow.execute_activity(
+            "oversleeps",
+            schedule_to_close_timeout=timedelta(days=1),
+            heartbeat_timeout=timedelta(minutes=1),
+            retry_policy=RetryPolicy(maximum_attempts=1),
+        )
 
 
 def worker(env: WorkflowEnvironment) -> Worker:
@@ -120,6 +133,31 @@ async def test_sleeping_while_a_result_is_waited_for() -> None:
         async with env.unlocked():
             await env.sleep(timedelta(days=61))
             assert await handle.result() == 2
+
+
+async def test_an_activity_that_lets_time_pass_can_time_out() -> None:
+    async with time_skipping_environment() as env:
+
+        @activity.defn
+        async def oversleeps() -> None:
+            activity.heartbeat()
+            await env.sleep(timedelta(hours=1))
+            activity.heartbeat()
+
+        async with Worker(
+            env.client,
+            task_queue="q",
+            workflows=[Impatient],
+            activities=[oversleeps],
+            workflow_runner=UnsandboxedWorkflowRunner(),
+        ):
+            began = await env.get_current_time()
+            with pytest.raises(WorkflowFailureError) as failure:
+                await env.client.execute_workflow(Impatient.run, id="w", task_queue="q")
+            assert isinstance(failure.value.cause, ActivityError)
+            assert isinstance(failure.value.cause.cause, TimeoutError)
+            assert failure.value.cause.cause.type == TimeoutType.HEARTBEAT
+            assert await env.get_current_time() - began < timedelta(hours=1) + SLACK
 
 
 async def test_waiting_for_an_update_skips_time() -> None:

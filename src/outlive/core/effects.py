@@ -151,14 +151,14 @@ def has_outstanding(state: State) -> bool:
 
 
 def in_progress(state: State) -> bool:
-    """Whether a worker has something of the execution, or is owed it, or the engine has something to do for it.
-
-    While that is so the clock of a test server is not skipped; what is left when it is not so waits for time.
+    """Whether a worker is owed something of the execution, or has its workflow task, or the engine has something
+    to do for it. What is left when it is not so waits for time, or for activities that run.
     """
-    if has_outstanding(state):
-        return True
+    return has_outstanding(state) or (state.open and state.info.task_state != TaskState.NONE)
+
+
+def running_activities(state: State) -> int:
+    """How many activities workers have."""
     if not state.open:
-        return False
-    return state.info.task_state != TaskState.NONE or any(
-        row.state == ActivityState.STARTED for row in state.activities
-    )
+        return 0
+    return sum(1 for row in state.activities if row.state == ActivityState.STARTED)

@@ -10,6 +10,7 @@ from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.empty_pb2 import Empty
+from temporalio import activity
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.testservice.v1 import LockTimeSkippingRequest, SleepRequest, UnlockTimeSkippingRequest
 from temporalio.client import (
@@ -60,11 +61,15 @@ class TimeSkippingEnvironment(WorkflowEnvironment):
         return True
 
     async def sleep(self, duration: timedelta | float) -> None:
-        """Let that much time pass (a span, or seconds), with all that falls due in it."""
+        """Let that much time pass (a span, or seconds), with all that falls due in it.
+
+        An activity may call it too: then the server does not wait for that activity before it skips.
+        """
         span = Duration()
         span.FromTimedelta(duration if isinstance(duration, timedelta) else timedelta(seconds=duration))
         service, request = self.client.test_service, SleepRequest(duration=span)
-        await (service.sleep(request) if self._waiting else service.unlock_time_skipping_with_sleep(request))
+        unlocked = self._waiting and not activity.in_activity()
+        await (service.sleep(request) if unlocked else service.unlock_time_skipping_with_sleep(request))
 
     async def get_current_time(self, handle: WorkflowHandle[Any, Any] | None = None) -> datetime:
         """What the server takes for the time, in UTC."""
