@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from temporalio.api.enums.v1 import ArchivalState, NamespaceState
+from temporalio.api.enums.v1 import ArchivalState, NamespaceState, ReplicationState
 from temporalio.api.namespace.v1 import BadBinaries, NamespaceConfig, NamespaceInfo
 from temporalio.api.operatorservice.v1 import DeleteNamespaceResponse
 from temporalio.api.replication.v1 import ClusterReplicationConfig, NamespaceReplicationConfig
@@ -40,6 +40,8 @@ def capabilities(config: DynamicConfig, namespace: str) -> NamespaceInfo.Capabil
         async_update=updates,
         worker_heartbeats=config.get(keys.WORKER_HEARTBEATS, namespace),
         worker_poll_complete_on_shutdown=True,
+        reported_problems_search_attribute=True,
+        workflow_pause=config.get(keys.PAUSE, namespace),
         poller_autoscaling=True,
         workflow_task_completion_pagination=True,
     )
@@ -175,5 +177,6 @@ def _described(namespace: Namespace, config: DynamicConfig) -> DescribeNamespace
         replication_config=NamespaceReplicationConfig(
             active_cluster_name=CLUSTER_NAME,
             clusters=[ClusterReplicationConfig(cluster_name=CLUSTER_NAME)],
+            state=ReplicationState.REPLICATION_STATE_NORMAL,
         ),
     )
