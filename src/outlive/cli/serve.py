@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from outlive.cli.logs import set_up
 from outlive.config import ServerConfig
 from outlive.lean import messages_only
+from outlive.limits import GARBAGE_YOUNG
 
 if TYPE_CHECKING:
     from outlive.server import Server
@@ -45,6 +47,7 @@ async def _serve(server: Server) -> int:
     if server.config.dynamic_config_file is not None and hasattr(signal, "SIGHUP"):
         loop.add_signal_handler(signal.SIGHUP, server.reload_config)
     _announce(server.config, server)
+    _collect_rarely()
     stop = asyncio.ensure_future(stopping.wait())
     failed = asyncio.ensure_future(server.wait_failed())
     await asyncio.wait({stop, failed}, return_when=asyncio.FIRST_COMPLETED)
@@ -56,6 +59,15 @@ async def _serve(server: Server) -> int:
     failed.cancel()
     await server.stop()
     return status
+
+
+def _collect_rarely() -> None:
+    """Look for cyclic garbage less often than Python would, and never among what was there from the beginning.
+
+    Messages and rows hold no cycles, so nearly all goes by reference counts; searching cost 5 % of the server's time.
+    """
+    gc.freeze()
+    gc.set_threshold(GARBAGE_YOUNG)
 
 
 def _announce(config: ServerConfig, server: Server) -> None:
