@@ -146,7 +146,7 @@ class DeploymentLimits:
 
 # Batch operations -------------------------------------------------------------------------------------
 BATCHES_AT_ONCE: Final = 10  # running in one namespace; ours: Temporal's allows one
-BATCH_RATE: Final = 1_000.0  # operations a second of a batch that names no rate; ours: Temporal's does 50
+BATCH_RATE: Final = 1_000.0  # operations a second of a batch, at most; ours: Temporal's does 50
 BATCH_PAGE: Final = 200  # targets between two writings of a batch's progress
 BATCH_ATTEMPTS: Final = 3  # of one target, before it counts as failed
 
@@ -192,6 +192,7 @@ STATE_CACHE_MAX: Final = 4_000  # loaded executions kept; the least recently use
 COMMIT_GATHER: Final = 1 * MS  # between commits that several share: fewer and fuller ones cost less
 TAIL_EVENTS_MAX: Final = 256  # last events of a loaded execution kept as bytes, to feed workflow tasks
 TAIL_BYTES_MAX: Final = 64 * KIB  # of those events' bytes
+GARBAGE_YOUNG: Final = 50_000  # new objects between two searches for cyclic garbage; Python's own number is 700
 TIMER_WINDOW: Final = 10_000  # soonest wake-ups held in memory; the rest stay in the file
 REROUTED_AT_ONCE: Final = 200  # waiting offers sent to another version in one turn of the loop
 CALLBACKS_AT_ONCE: Final = 8  # calls to one address under way; further ones wait for them

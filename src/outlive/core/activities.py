@@ -32,7 +32,7 @@ from temporalio.api.history.v1 import (
     HistoryEvent,
 )
 
-from outlive.core import retry, versioning, workflow_task
+from outlive.core import pause_info, retry, versioning, workflow_task
 from outlive.core.deadlines import activity_due
 from outlive.core.effects import DispatchActivity
 from outlive.core.proto import json_payload, truncated
@@ -84,6 +84,8 @@ def put(t: Transition, row: Activity) -> None:
 def remove(t: Transition, row: Activity) -> None:
     t.state.activities.pop(row.scheduled_event_id)
     t.state.activity_ids.pop(row.activity_id, None)
+    if row.paused_at:
+        pause_info.note(t.state)
 
 
 def offer(t: Transition, row: Activity) -> None:
@@ -274,7 +276,7 @@ def _judge(t: Transition, row: Activity, failure: Failure) -> retry.Verdict:
         return retry.Verdict(None, RetryState.RETRY_STATE_CANCEL_REQUESTED)
     return retry.judge(
         failure,
-        attempt=row.attempt,
+        attempt=row.attempt - 1 if row.reset_requested else row.attempt,  # a reset one does not count
         now=t.now,
         initial=row.retry_initial,
         backoff=row.retry_backoff,
@@ -464,4 +466,4 @@ def merged_priority(state: State, own: bytes | None) -> bytes | None:
 
     Messages one after the other decode into their merger.
     """
-    return (state.start.priority or b"") + (own or b"") or None
+    return (state.priority or b"") + (own or b"") or None

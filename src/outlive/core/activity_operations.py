@@ -5,14 +5,16 @@ Rules (all of them live in this file)
   and is not tried again until it is unpaused.
 - Unpausing and resetting make an attempt that waits go to its queue at once, or within the jitter asked for. It
   begins without the failure of the one before.
-- Resetting an attempt that a worker has makes its token void: the worker's answer counts no more, and the attempt
-  ends by its time-out. The next one is the first.
+- Resetting an attempt that a worker has, other than the first, makes its token void: the worker's answer counts no
+  more, and the attempt ends by its time-out. In its first attempt the worker is told by its heartbeat, and may
+  end. Either way the next attempt is the first, and the one that was reset does not count.
 - Changed options count from the moment they are changed; an attempt that waits moves to its new queue.
 - What changes nothing is no error, but for pausing once more by another request.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -20,15 +22,16 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from temporalio.api.activity.v1 import ActivityOptions
 from temporalio.api.history.v1 import HistoryEvent
 
-from outlive.core import activities, retry
+from outlive.core import activities, pause_info, retry
 from outlive.core.commands.activity import row_of, timeouts
-from outlive.core.commands.base import capped, negative
+from outlive.core.commands.base import capped, negative, priority_problem, queue_problem
 from outlive.core.proto import duration
 from outlive.core.requests import require_open
 from outlive.core.state import Activity, ActivityState, State
 from outlive.core.transition import Transition
 from outlive.errors import FailedPrecondition, InvalidArgument, NotFound
 
+_CAPITAL = re.compile("[A-Z]")
 _NONE = "Can't find pending activity with such ID. Invalid activityID or activity already completed"
 
 
@@ -60,7 +63,7 @@ def find(state: State, which: Which) -> list[Activity]:
         rows = [row for row in state.activities if row.activity_id == which.activity_id]
     else:
         rows = [row for row in state.activities if which.match_all or row.activity_type == which.activity_type]
-    if not rows and not which.match_all:
+    if not rows:
         raise NotFound(_NONE)
     return rows
 
@@ -85,6 +88,7 @@ def pause(t: Transition, which: Which, identity: str, reason: str, request_id: s
             pause_request_id=request_id,
         )
         activities.put(t, paused)
+    pause_info.note(t.state)
 
 
 def unpause(t: Transition, which: Which, again: Again) -> None:
@@ -98,6 +102,7 @@ def unpause(t: Transition, which: Which, again: Again) -> None:
         else:
             row = replace(row, last_failure=None)
             _go_on(t, _without_heartbeat(row, later=False) if again.reset_heartbeat else row, again)
+    pause_info.note(t.state)
 
 
 def _unpaused(row: Activity) -> Activity:
@@ -129,9 +134,10 @@ def reset(t: Transition, which: Which, again: Again) -> None:
             row = _restored(t, row)
         if row.paused_at and not again.keep_paused:
             row = _unpaused(row)
+        later = row.attempt > 1
         row = replace(row, attempt=1)
         if row.state == ActivityState.STARTED:
-            row = replace(row, stamp=row.stamp + 1, reset_requested=True)
+            row = replace(row, stamp=row.stamp + 1 if later else row.stamp, reset_requested=True)
             activities.put(t, _without_heartbeat(row, later=True) if again.reset_heartbeat else row)
             continue
         row = replace(row, last_failure=None)
@@ -141,6 +147,7 @@ def reset(t: Transition, which: Which, again: Again) -> None:
             activities.put(t, replace(row, state=ActivityState.SCHEDULED, stamp=row.stamp + 1, next_attempt_time=0))
         else:
             _go_on(t, row, again)
+    pause_info.note(t.state)
 
 
 # -- options -------------------------------------------------------------------------------------------------
@@ -181,7 +188,10 @@ def update(
             changed.append(_restored(t, row))
         else:
             options = options_of(row)
-            _known(mask).MergeMessage(wanted, options, True, True)
+            known = _known(mask)
+            if "retry_policy" in known.paths and not wanted.HasField("retry_policy"):
+                raise InvalidArgument("RetryPolicy is not provided")
+            known.MergeMessage(wanted, options, True, True)
             changed.append(_with_options(t.state, row, options))
     for before, row in zip(rows, changed, strict=True):
         if row != before:
@@ -190,10 +200,10 @@ def update(
 
 
 def _known(mask: FieldMask) -> FieldMask:
-    """The paths that mean something; others are passed over, as the protocol's own server does."""
+    """The paths that mean something, in either spelling; others are passed over, as the protocol's own server does."""
     fields = ActivityOptions.DESCRIPTOR.fields_by_name
     known = []
-    for path in mask.paths:
+    for path in (_CAPITAL.sub(lambda found: "_" + found[0].lower(), path) for path in mask.paths):
         name, _, inner = path.partition(".")
         message = fields[name].message_type if name in fields else None
         if name in fields and (not inner or (message is not None and inner in message.fields_by_name)):
@@ -211,6 +221,8 @@ def _restored(t: Transition, row: Activity) -> Activity:
 def _with_options(state: State, row: Activity, options: ActivityOptions) -> Activity:
     if not options.task_queue.name:
         raise InvalidArgument("missing task queue name")
+    if problem := queue_problem(options.task_queue.name) or priority_problem(options.priority):
+        raise InvalidArgument(problem)
     spans = (
         ("ScheduleToCloseTimeout", options.schedule_to_close_timeout),
         ("ScheduleToStartTimeout", options.schedule_to_start_timeout),

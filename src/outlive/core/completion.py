@@ -29,11 +29,11 @@ from outlive.core.commands import activity, other, properties, timer, workflow
 from outlive.core.commands.base import BadCommand, CommandTask
 from outlive.core.decision import rollback
 from outlive.core.proto import copy_fields, ns_of
-from outlive.core.state import TaskKind, TaskState
+from outlive.core.state import PAUSED, TaskKind, TaskState
 from outlive.core.transition import Transition
 from outlive.core.updates import Known, Session
 from outlive.core.version_names import of_worker, stamped
-from outlive.errors import InvalidArgument, NotFound, ServiceError
+from outlive.errors import FailedPrecondition, InvalidArgument, NotFound, ServiceError
 from outlive.limits import WORKFLOW_TASK_HEARTBEAT_TOTAL
 
 C = CommandType
@@ -123,6 +123,8 @@ def complete(
     """
     _check_sequence(request.commands)
     _check_behavior(request)
+    if request.force_create_new_workflow_task and t.state.info.status == PAUSED:
+        raise FailedPrecondition("Workflow is paused and force create new workflow task is not allowed.")
     session = updates.begin(t, known_updates, request.messages)
     try:
         if _leaves_no_trace(t, request):

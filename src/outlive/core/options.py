@@ -24,18 +24,11 @@ TIME_SKIPPING = "time_skipping_config"
 KIND = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED
 
 
-def priority_of(state: State) -> bytes | None:
-    """The run's Priority as it is now."""
-    changed = state.info.priority
-    return state.start.priority if changed is None else changed or None
-
-
 def of(state: State) -> WorkflowExecutionOptions:
     """The options as they are now."""
     result = WorkflowExecutionOptions()
-    priority = priority_of(state)
-    if priority is not None:
-        result.priority.ParseFromString(priority)
+    if state.priority is not None:
+        result.priority.ParseFromString(state.priority)
     info = versioning.info_of(state)
     if info is not None and info.HasField("versioning_override"):
         result.versioning_override.CopyFrom(info.versioning_override)
@@ -82,7 +75,8 @@ def update(t: Transition, options: WorkflowExecutionOptions, mask: FieldMask, id
 def updated(state: State, event_id: int, at: int, event: WorkflowExecutionOptionsUpdatedEventAttributes) -> bool:
     """What the event says, when it is written and when it is replayed.
 
-    True if the run is to go to another version, so that what waits must be offered again.
+    True if the run is to go to another version, or comes earlier or later in its queues: what waits must be
+    offered again.
     """
     if event.attached_request_id:
         request_id = event.attached_request_id
@@ -93,10 +87,11 @@ def updated(state: State, event_id: int, at: int, event: WorkflowExecutionOption
         time_skipping.configure(state, config, at)
     if not event.unset_versioning_override and not event.HasField("versioning_override"):
         return False
+    before = state.priority
     state.info.priority = event.priority.SerializeToString() if event.HasField("priority") else b""
     override: VersioningOverride | None = event.versioning_override if event.HasField("versioning_override") else None
     moves = versioning.override(state, override)
     if state.info.versioning is not None:
         version_attributes.note(state)
     state.visibility_changed = True
-    return moves
+    return moves or state.priority != before

@@ -11,7 +11,6 @@ Rules (all of them live in this file)
 
 from __future__ import annotations
 
-from temporalio.api.common.v1 import Payload, SearchAttributes
 from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.api.history.v1 import (
     WorkflowExecutionPausedEventAttributes,
@@ -19,16 +18,13 @@ from temporalio.api.history.v1 import (
     WorkflowTaskFailedEventAttributes,
 )
 
-from outlive.core import activities, workflow_task
-from outlive.core.commands.properties import set_search_attributes
+from outlive.core import activities, pause_info, workflow_task
 from outlive.core.requests import require_open
 from outlive.core.state import PAUSED, RUNNING, ActivityState, State, TaskKind, TaskState
 from outlive.core.transition import Transition
-from outlive.core.version_attributes import keyword_list
 from outlive.errors import FailedPrecondition
 
 E = EventType
-PAUSE_INFO = "TemporalPauseInfo"
 _BEFORE_START = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_PAUSE_REQUESTED_BEFORE_TASK_STARTED
 
 
@@ -43,11 +39,17 @@ def pause(t: Transition, identity: str, reason: str, request_id: str) -> None:
     _fail_waiting_task(t)
     event = WorkflowExecutionPausedEventAttributes(identity=identity, reason=reason, request_id=request_id)
     t.add(E.EVENT_TYPE_WORKFLOW_EXECUTION_PAUSED, event, worker_may_ignore=True)
+    paused(state, t.now, event)
+
+
+def paused(state: State, at: int, event: WorkflowExecutionPausedEventAttributes) -> None:
+    """What the Paused event says, when it happens and when it is replayed."""
+    info = state.info
     info.status = PAUSED
-    info.paused_at, info.pause_identity = t.now, identity
-    info.pause_reason, info.pause_request_id = reason, request_id
-    words = [f"Workflow:{state.start.workflow_id}"] + ([f"Reason:{reason}"] if reason else [])
-    _show(state, keyword_list(words))
+    info.paused_at, info.pause_identity = at, event.identity
+    info.pause_reason, info.pause_request_id = event.reason, event.request_id
+    pause_info.note(state)
+    state.visibility_changed = True
 
 
 def _fail_waiting_task(t: Transition) -> None:
@@ -74,17 +76,17 @@ def unpause(t: Transition, identity: str, reason: str, request_id: str) -> None:
         raise FailedPrecondition("workflow is not paused.")
     event = WorkflowExecutionUnpausedEventAttributes(identity=identity, reason=reason, request_id=request_id)
     t.add(E.EVENT_TYPE_WORKFLOW_EXECUTION_UNPAUSED, event, worker_may_ignore=True)
-    info.status = RUNNING
-    info.paused_at, info.pause_identity, info.pause_reason, info.pause_request_id = 0, "", "", ""
-    _show(state, Payload(metadata={"encoding": b"json/plain"}, data=b"null"))
+    unpaused(state)
     workflow_task.schedule(t)
     for row in list(state.activities):
         if row.state == ActivityState.SCHEDULED:
             activities.offer(t, row)
 
 
-def _show(state: State, value: Payload) -> None:
-    changes = SearchAttributes()
-    changes.indexed_fields[PAUSE_INFO].CopyFrom(value)
-    set_search_attributes(state, changes)
+def unpaused(state: State) -> None:
+    """What the Unpaused event says, when it happens and when it is replayed."""
+    info = state.info
+    info.status = RUNNING
+    info.paused_at, info.pause_identity, info.pause_reason, info.pause_request_id = 0, "", "", ""
+    pause_info.note(state)
     state.visibility_changed = True

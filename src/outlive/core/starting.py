@@ -22,7 +22,7 @@ from temporalio.api.workflowservice.v1 import (
     StartWorkflowExecutionRequest,
 )
 
-from outlive.core import options, versioning
+from outlive.core import versioning
 from outlive.core.close import cron_backoff
 from outlive.core.proto import copy_fields, duration, ns_of, timestamp
 from outlive.core.queue_routing import Routes
@@ -146,7 +146,7 @@ def by_parent(
         (*_CARRIED, "workflow_task_timeout", "time_skipping_config", "time_skipping_state_propagation"),
     )
     versioning.child(parent, initiated, event, routes)
-    priority = Priority.FromString(options.priority_of(parent) or b"")
+    priority = Priority.FromString(parent.priority or b"")
     priority.MergeFrom(initiated.priority)
     if priority.ByteSize():
         event.priority.CopyFrom(priority)

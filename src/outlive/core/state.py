@@ -365,6 +365,12 @@ class State:
         return self.info.status in (RUNNING, PAUSED)
 
     @property
+    def priority(self) -> bytes | None:
+        """The run's Priority as it is now."""
+        changed = self.info.priority
+        return self.start.priority if changed is None else changed or None
+
+    @property
     def child_of_another(self) -> bool:
         return bool(self.start.parent_workflow_id)
 

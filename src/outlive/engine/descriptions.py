@@ -41,7 +41,7 @@ from temporalio.api.workflowservice.v1 import (
 from outlive.core import activities, callback_infos, options, time_skipping, versioning
 from outlive.core.filter import parse_filter
 from outlive.core.proto import ZERO_TIME, copy_fields, duration, json_payload, timestamp
-from outlive.core.state import BUFFERED, Activity, ActivityState, State, TaskState
+from outlive.core.state import BUFFERED, PAUSED, Activity, ActivityState, State, TaskState
 from outlive.core.visibility import VisibilityRecord, index_attributes
 from outlive.engine.calls import Call
 from outlive.engine.namespaces import Namespace
@@ -233,7 +233,7 @@ def _extended(state: State) -> WorkflowExecutionExtendedInfo:
         cancel_requested=info.cancel_requested,
         reset_run_id=info.reset_run_id,
     )
-    if info.paused_at:
+    if info.status == PAUSED:
         result.pause_info.identity, result.pause_info.reason = info.pause_identity, info.pause_reason
         result.pause_info.paused_time.CopyFrom(timestamp(info.paused_at))
     if info.reset_at:

@@ -54,7 +54,7 @@ class Dispatch:
         if not (effect.sticky and self._sticks(run, name)):
             name = self.normal_queue(run)
         since = min(run.state.info.task_scheduled_time, self._clock.now())
-        rank = rank_of(run.state.start.priority)
+        rank = rank_of(run.state.priority)
         self._matching.offer(name, Offer(run.key, effect.scheduled_event_id, effect.attempt, None, since, rank))
 
     def offer_activity(self, run: Run, effect: DispatchActivity) -> None:

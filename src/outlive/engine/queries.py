@@ -165,7 +165,7 @@ class Queries:
             name = self._dispatch.normal_queue(run)
             if must_have_poller and not self._matching.polled_lately(name, QUERY_POLLER_GONE):
                 raise self._no_poller(run)
-        self._matching.offer(name, Offer(run.key, 0, 0, query, self._clock.now(), rank_of(run.state.start.priority)))
+        self._matching.offer(name, Offer(run.key, 0, 0, query, self._clock.now(), rank_of(run.state.priority)))
 
     def _no_poller(self, run: Run) -> FailedPrecondition:
         version = self._dispatch.task_target(run).version

@@ -12,11 +12,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
+from google.protobuf.field_mask_pb2 import FieldMask
 from temporalio.api.common.v1 import ResetOptions
 from temporalio.api.enums.v1 import WorkflowExecutionStatus
 from temporalio.api.history.v1 import HistoryEvent
-from temporalio.api.workflow.v1 import PostResetOperation
+from temporalio.api.workflow.v1 import PostResetOperation, WorkflowExecutionOptions
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest, ResetWorkflowExecutionResponse
 
 from outlive.clock import Clock
@@ -25,11 +27,13 @@ from outlive.core.reset import new_run, reapply, targets
 from outlive.core.reset.new_run import Prefix, Reset
 from outlive.core.transition import Transition
 from outlive.engine.calls import Call
+from outlive.engine.changes import Changes
 from outlive.engine.namespaces import Namespace
 from outlive.engine.runs import Run, Runs
 from outlive.errors import NotFound
 from outlive.limits import RESET_READ_EVENTS
 
+Changed: TypeAlias = Sequence[tuple[WorkflowExecutionOptions, FieldMask]]
 CONTINUED_AS_NEW = WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW
 
 
@@ -59,9 +63,10 @@ class Later:
 class Resets:
     """Resetting runs."""
 
-    def __init__(self, runs: Runs, clock: Clock) -> None:
+    def __init__(self, runs: Runs, clock: Clock, changes: Changes) -> None:
         self._runs = runs
         self._clock = clock
+        self._changes = changes
 
     async def reset_workflow_execution(
         self, namespace: Namespace, request: ResetWorkflowExecutionRequest, call: Call
@@ -141,6 +146,10 @@ class Resets:
     async def _reset(self, base: Run, wanted: Wanted) -> Run:
         event_id = wanted.reset.event_id
         new_run.check_point(event_id, base.state.info.next_event_id - 1)
+        changed = [
+            (self._changes.checked(base, each.workflow_execution_options, each.update_mask), each.update_mask)
+            for each in (operation.update_workflow_options for operation in wanted.operations)
+        ]
         base.holds += 1
         try:
             prefix = await self._prefix(base, event_id)
@@ -149,9 +158,9 @@ class Resets:
             base.holds -= 1
         if self._runs.get(base.key) is not base:
             raise NotFound("the workflow was deleted while it was reset")
-        return self._done(base, wanted.reset.request_id) or self._replace(base, wanted, prefix, later)
+        return self._done(base, wanted.reset.request_id) or self._replace(base, wanted, changed, prefix, later)
 
-    def _replace(self, base: Run, wanted: Wanted, prefix: Prefix, later: Later) -> Run:
+    def _replace(self, base: Run, wanted: Wanted, changed: Changed, prefix: Prefix, later: Later) -> Run:
         """End the current run, and open the new one. All of it is one step."""
         start = base.state.start
         run_id = self._runs.new_id()
@@ -164,7 +173,8 @@ class Resets:
             later.take(self._runs.history(later.run, later.next_event_id, info.next_event_id - 1))
         for event in later.events:
             reapply.reapply(t, event, wanted.exclude)
-        self._operate(t, wanted)
+        for change, mask in changed:
+            options.update(t, options.merged(t.state, change, mask), mask, "")
         self._tell_of_children(t)
         new_run.finish(t)
         base.state.info.reset_run_id = run_id
@@ -183,13 +193,6 @@ class Resets:
                 chain_goes_on=same_chain,
             ),
         )
-
-    def _operate(self, t: Transition, wanted: Wanted) -> None:
-        """Carry out what is to follow the reset; its validation has let nothing else pass."""
-        for operation in wanted.operations:
-            change = operation.update_workflow_options
-            changed = options.merged(t.state, change.workflow_execution_options, change.update_mask)
-            options.update(t, changed, change.update_mask, "")
 
     def _tell_of_children(self, t: Transition) -> None:
         for child in list(t.state.children):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from google.protobuf.field_mask_pb2 import FieldMask
-from temporalio.api.workflow.v1 import WorkflowExecutionOptions
+from temporalio.api.workflow.v1 import VersioningOverride, WorkflowExecutionOptions
 
 from outlive.api.validation.common import Scope
 from outlive.api.validation.starts import check_priority
 from outlive.api.validation.time_skipping import check_config
+from outlive.api.validation.versioning import check_override
 from outlive.errors import InvalidArgument
 
 _WHOLE = {  # fields that are changed as a whole, and what is said of a part of one
@@ -28,5 +29,15 @@ def check_change(options: WorkflowExecutionOptions, mask: FieldMask, scope: Scop
         if dot and field in _WHOLE:
             raise InvalidArgument(f"error applying update_options: {_WHOLE[field]}")
     check_priority(options.priority)
+    if options.HasField("versioning_override"):
+        _check_override(options.versioning_override)
     if options.HasField("time_skipping_config"):
         check_config(options.time_skipping_config, scope)
+
+
+def _check_override(override: VersioningOverride) -> None:
+    """As on a start; but one that pins may leave out the version, and means the one that the run is on."""
+    if override.WhichOneof("override") != "pinned" or override.pinned.HasField("version"):
+        check_override(override)
+    elif not override.pinned.behavior:
+        raise InvalidArgument("must specify pinned override behavior if override is pinned.")

@@ -1,4 +1,4 @@
-"""What the events that clients' requests led to say: signals, cancel requests, updates, options."""
+"""What the events that clients' requests led to say: signals, cancel requests, updates, options, pauses."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import (
     WorkflowExecutionOptionsUpdatedEventAttributes,
+    WorkflowExecutionPausedEventAttributes,
     WorkflowExecutionSignaledEventAttributes,
     WorkflowExecutionUpdateAcceptedEventAttributes,
     WorkflowExecutionUpdateAdmittedEventAttributes,
     WorkflowExecutionUpdateCompletedEventAttributes,
 )
 
-from outlive.core import options
+from outlive.core import options, pausing
 from outlive.core.replay.base import Handlers
 from outlive.core.state import Request, State, Update
 
@@ -55,6 +56,14 @@ def _options_updated(
     options.updated(state, event_id, at, event)
 
 
+def _paused(state: State, event_id: int, at: int, event: WorkflowExecutionPausedEventAttributes) -> None:
+    pausing.paused(state, at, event)
+
+
+def _unpaused(state: State, event_id: int, at: int, event: Any) -> None:
+    pausing.unpaused(state)
+
+
 HANDLERS: Handlers = {
     E.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED: _signaled,
     E.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED: _cancel_requested,
@@ -62,4 +71,6 @@ HANDLERS: Handlers = {
     E.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED: _accepted,
     E.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED: _completed,
     E.EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED: _options_updated,
+    E.EVENT_TYPE_WORKFLOW_EXECUTION_PAUSED: _paused,
+    E.EVENT_TYPE_WORKFLOW_EXECUTION_UNPAUSED: _unpaused,
 }

@@ -220,7 +220,8 @@ class Batches:
 
     async def _carry_out(self, namespace_id: str, batch: Batch) -> None:
         namespace = self._namespaces.by_id(namespace_id)
-        pace = _Pace(batch.request.max_operations_per_second or BATCH_RATE)
+        wanted = batch.request.max_operations_per_second
+        pace = _Pace(wanted if 0 < wanted < BATCH_RATE else BATCH_RATE)
         try:
             if batch.request.visibility_query:
                 await self._by_query(namespace, batch, pace)
@@ -266,15 +267,15 @@ class Batches:
 
     async def _do(self, namespace: Namespace, batch: Batch, targets: Sequence[WorkflowExecution], pace: _Pace) -> None:
         for target in targets:
-            await pace.wait()
-            if await self._tried(namespace, batch, target):
+            if await self._tried(namespace, batch, target, pace):
                 batch.done += 1
             else:
                 batch.failed += 1
 
-    async def _tried(self, namespace: Namespace, batch: Batch, target: WorkflowExecution) -> bool:
+    async def _tried(self, namespace: Namespace, batch: Batch, target: WorkflowExecution, pace: _Pace) -> bool:
         """Do it to one run, a few times if need be. Whether it worked."""
         for attempt in range(BATCH_ATTEMPTS):
+            await pace.wait()
             try:
                 await self._operations.apply(namespace, batch, target)
             except (InvalidArgument, Unimplemented) as error:
