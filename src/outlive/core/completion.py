@@ -99,7 +99,7 @@ _BAD_CAUSE = {
 
 @dataclass(slots=True)
 class Outcome:
-    """What the completion led to. With `error` set, the task was failed and the error is the answer."""
+    """What the completion led to. With `error` set it was refused, and the error is the answer."""
 
     eager: list[int] = field(default_factory=list)  # activities to hand out with the answer
     new_task: bool = False  # the next workflow task is started and goes out with the answer
@@ -107,6 +107,7 @@ class Outcome:
     dropped: bool = False  # a speculative task left no trace: the worker goes back to `reset_event_id`
     reset_event_id: int = 0
     error: ServiceError | None = None
+    stands: bool = False  # refused once more: nothing is changed, and the task is tried again after its time-out
 
 
 def complete(
@@ -300,7 +301,7 @@ def _refuse(t: Transition, bad: BadCommand, identity: str) -> Outcome:
     """Fail the task for a bad command."""
     error = InvalidArgument(bad.message)
     if t.state.info.task_attempt > 1 and bad.cause != workflow.UNHANDLED and not bad.terminates:
-        raise error
+        return Outcome(error=error, stands=True)
     failure = Failure(message=bad.message)
     failure.server_failure_info.SetInParent()
     workflow_task.fail(t, bad.cause, failure=failure, identity=identity)

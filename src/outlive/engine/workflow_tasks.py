@@ -202,6 +202,8 @@ class WorkflowTasks:
             self._updates.applied(run, outcome.updates)
         if outcome.error is not None:
             self._updates.task_failed(run, by_server=True)
+        if outcome.error is not None and outcome.stands:
+            raise outcome.error
         await self._runs.committed(run)
         self._queries.task_ended(run, token.started_event_id, request.query_results, failed=outcome.error is not None)
         if outcome.error is not None:
