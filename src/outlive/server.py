@@ -166,9 +166,10 @@ class Server:
         """The pages come after the service, so that what they import does not hold it up."""
         from outlive.web.serve import WebServer
 
-        ip = "127.0.0.1" if self.config.ip in ("0.0.0.0", "::") else self.config.ip
-        address = f"[{ip}]:{self.port}" if ":" in ip else f"{ip}:{self.port}"
-        web = WebServer(address, self.config.ui_ip, port, self.config.ui_public_path)
+        address = _reached(self.config.ip, self.port)
+        ledger = f"http://{_reached(self.config.ledger_ip, self._ledger.port)}" if self._ledger is not None else ""
+        secret = self.config.ledger_secret
+        web = WebServer(address, self.config.ui_ip, port, self.config.ui_public_path, ledger, secret)
         await web.start()
         self._web = web
 
@@ -232,6 +233,12 @@ class Server:
             await self._writer.close()
         if self._store is not None:
             self._store.close()
+
+
+def _reached(ip: str, port: int) -> str:
+    """Where this process itself reaches what listens there."""
+    host = "127.0.0.1" if ip in ("0.0.0.0", "::") else ip
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _beyond(port: int, offset: int) -> int:

@@ -97,7 +97,7 @@ async def test_the_keyboard_goes_everywhere(chromium: Any, stage: Stage) -> None
         assert await page.evaluate("document.documentElement.dataset.theme") == "dark"
         await page.keyboard.press("g")
         await page.keyboard.press("w")
-        await page.get_by_role("heading", name="Workflows").wait_for()
+        await page.get_by_role("heading", name="Runs").wait_for()
         await page.keyboard.press("j")
         await page.keyboard.press("Enter")
         await page.get_by_role("heading", name="Timeline").wait_for()

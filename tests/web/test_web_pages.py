@@ -337,7 +337,7 @@ async def test_only_get_is_answered(http: httpx.AsyncClient) -> None:
 
 
 async def test_a_server_that_is_not_there(lonely: httpx.AsyncClient) -> None:
-    answer = await lonely.get("/")
+    answer = await lonely.get("/namespaces/default/workflows")
     assert answer.status_code == 503
     page = Page(answer.text)
     assert "No server answers at 127.0.0.1:" in page.text

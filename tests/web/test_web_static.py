@@ -14,7 +14,7 @@ from outlive.web import render
 
 STATIC = render.STATIC
 TEMPLATES = render.HERE / "templates"
-CSS = (STATIC / "app.css").read_text()
+CSS = (STATIC / "css/tokens.css").read_text()
 
 
 def compressed(*paths: Path) -> int:

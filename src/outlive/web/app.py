@@ -1,33 +1,32 @@
-"""The application: addresses to pages, and the headers that every answer carries."""
+"""The application: the pages put together, and the headers that every answer carries."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from google.protobuf.json_format import MessageToJson
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from outlive.client import RpcError, WorkflowServiceClient
-from outlive.web import bounds, render
+from outlive.ledger.errors import LedgerError
+from outlive.web import nav, render
+from outlive.web.forms import Sessions
 from outlive.web.links import Links
-from outlive.web.live import Listed, Live
-from outlive.web.raw import download, history_json
-from outlive.web.views import fields, history, namespaces, problem, run, runs
-from outlive.web.views.fold import attributes
-from outlive.web.views.groups import RunLink
-from outlive.web.views.problem import Asked
-from outlive.web.views.runs import RunsQuery
-from outlive.web.views.status import RUN_STATUSES
+from outlive.web.pages import PAGES
+from outlive.web.site import Site
+from outlive.web.views import problem
+
+if TYPE_CHECKING:
+    from outlive.ledger.interface import Ledger
 
 _HEADERS: Final = {
     "Content-Security-Policy": (
@@ -48,164 +47,65 @@ def utcnow() -> datetime:
     return datetime.now(UTC)
 
 
-def create_app(client: WorkflowServiceClient, base_path: str = "", now: Callable[[], datetime] = utcnow) -> Starlette:
+def create_app(
+    client: WorkflowServiceClient,
+    base_path: str = "",
+    now: Callable[[], datetime] = utcnow,
+    ledger: Ledger | None = None,
+) -> Starlette:
     """The pages of one server. ``base_path`` is the path that a proxy shows them below, whether it takes it
     off or not. ``app.state.live.stop()`` ends the streams before the server that runs the app ends."""
     base = "/" + base_path.strip("/") if base_path.strip("/") else ""
     links = Links(base, render.static_version())
-    pages = Pages(client, links, now)
+    site = Site(client, ledger, links, now)
+    routes: list[Route | Mount] = [route for page in PAGES for route in page.routes(site)]
+    site.renderer.places = nav.shown(route.path for route in routes)
+    routes.append(Mount(f"/static/{links.version}", StaticFiles(directory=render.STATIC)))
     app = Starlette(
-        routes=pages.routes(),
-        middleware=[Middleware(_Headers), Middleware(_BasePath, base=base)],
-        exception_handlers={
-            RpcError: pages.rpc_error,
-            HTTPException: pages.http_error,
-            Exception: pages.fault,
-        },
+        routes=routes,
+        middleware=[
+            Middleware(_Headers),
+            Middleware(_BasePath, base=base),
+            Middleware(Sessions, guard=site.guard, path=base),
+        ],
+        exception_handlers=_Errors(site).handlers(),
     )
-    app.state.live = pages.live
+    app.state.live = site.live
     return app
 
 
-class Pages:
-    """Every page as a method of (request) -> response."""
+class _Errors:
+    """Errors as pages."""
 
-    def __init__(self, client: WorkflowServiceClient, links: Links, now: Callable[[], datetime]) -> None:
-        self._client = client
-        self._links = links
-        self._now = now
-        self._renderer = render.Renderer(links)
-        self.live = Live(client, self._renderer, links, now)
+    def __init__(self, site: Site) -> None:
+        self._site = site
 
-    def routes(self) -> list[Route | Mount]:
-        """Addresses. A workflow id may hold slashes: a run's id, which is a UUID, ends it."""
-        runs_at = "/namespaces/{namespace}/workflows"
-        run_at = runs_at + "/{workflow_id:path}/{run_id:uuid}"
-        return [
-            Route("/", self.runs),
-            Route("/healthz", self.health),
-            Route("/namespaces", self.namespaces),
-            Route(runs_at, self.runs),
-            Route(runs_at + ".live", self.runs_live),
-            Route(run_at, self.run),
-            Route(run_at + "/live", self.run_live),
-            Route(run_at + "/history.json", self.history_json),
-            Route(run_at + "/events/{event_id:int}", self.event),
-            Route(run_at + "/events/{event_id:int}/payloads/{number:int}", self.payload),
-            Route(runs_at + "/{workflow_id:path}", self.latest_run),
-            Mount(f"/static/{self._links.version}", StaticFiles(directory=render.STATIC)),
-        ]
+    def handlers(self) -> dict[type[Exception], Callable[[Request, Exception], Response]]:
+        return {
+            RpcError: self._rpc,
+            LedgerError: self._ledger,
+            HTTPException: self._http,
+            Exception: self._fault,
+        }
 
-    async def health(self, request: Request) -> Response:
-        """Whether the pages are there. It asks nothing of the server behind them."""
-        return JSONResponse({"status": "ok"})
-
-    async def runs(self, request: Request) -> Response:
-        """The list of runs."""
-        view = await runs.load(self._client, self._query(request), self._now)
-        status = 400 if view.problem else 200
-        return render.answer(request, self._renderer, "runs.html", view, status)
-
-    async def runs_live(self, request: Request) -> Response:
-        """The stream of the list."""
-        return _stream(self.live.runs(self._query(request)))
-
-    async def namespaces(self, request: Request) -> Response:
-        """The list of namespaces."""
-        view = await namespaces.load(self._client)
-        return render.answer(request, self._renderer, "namespaces.html", view)
-
-    async def run(self, request: Request) -> Response:
-        """One run."""
-        link = _link(request)
-        first = _number(request, "from", 1)
-        view = await run.load(self._client, link, first, self._links.run(link), self._now)
-        return render.answer(request, self._renderer, "run.html", view)
-
-    async def run_live(self, request: Request) -> Response:
-        """The stream of one run."""
-        last = _number(request, "last", 1)
-        if request.headers.get("last-event-id", "").isdecimal():
-            last = max(last, int(request.headers["last-event-id"]))
-        listed = Listed(_number(request, "first", 1), last, request.query_params.get("follow") == "1")
-        return _stream(self.live.run(_link(request), listed))
-
-    async def latest_run(self, request: Request) -> Response:
-        """From a workflow id to its latest run."""
-        link = _link(request)
-        described = await run.describe(self._client, link)
-        run_id = described.workflow_execution_info.execution.run_id
-        target = self._links.run(RunLink(link.namespace, link.workflow_id, run_id))
-        return RedirectResponse(f"{target}?{request.url.query}" if request.url.query else target, 307)
-
-    async def history_json(self, request: Request) -> Response:
-        """The whole history of one run, to keep or to replay."""
-        return await history_json(self._client, _link(request))
-
-    async def event(self, request: Request) -> Response:
-        """One event, whole."""
-        found = await history.find(self._client, _link(request), request.path_params["event_id"])
-        if found is None:
-            raise HTTPException(404)
-        return Response(MessageToJson(found) + "\n", media_type="application/json")
-
-    async def payload(self, request: Request) -> Response:
-        """One payload of an event, whole, as the bytes that it is."""
-        found = await history.find(self._client, _link(request), request.path_params["event_id"])
-        a = attributes(found) if found is not None else None
-        payload = fields.payload_at(a, request.path_params["number"]) if a is not None else None
-        if payload is None:
-            raise HTTPException(404)
-        return download(payload)
-
-    async def rpc_error(self, request: Request, error: Exception) -> Response:
+    def _rpc(self, request: Request, error: Exception) -> Response:
         """The page for an answer of the server other than OK."""
         assert isinstance(error, RpcError)
-        params = request.path_params
-        namespace = params.get("namespace", self._client.namespace)
-        workflow_id = params.get("workflow_id", "")
-        asked = Asked(
-            address=self._client.address,
-            namespace=namespace,
-            workflow_id=workflow_id,
-            run_id=str(params.get("run_id", "")),
-            namespaces_href=self._links.namespaces(),
-            search_href=self._links.search(namespace, f"WorkflowId = {runs.quoted(workflow_id)}"),
-        )
-        return self._problem(request, problem.of_rpc(error, asked))
+        return self._site.problem(request, self._site.rpc_problem(request, error))
 
-    async def http_error(self, request: Request, error: Exception) -> Response:
+    def _ledger(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, LedgerError)
+        return self._site.problem(request, problem.of_ledger(error))
+
+    def _http(self, request: Request, error: Exception) -> Response:
         """The page for an address, or a method, that means nothing here."""
         assert isinstance(error, HTTPException)
-        view = problem.no_such_page(request.url.path, self._links.home(), error.status_code)
-        return self._problem(request, view)
+        view = problem.no_such_page(request.url.path, self._site.links.home(), error.status_code)
+        return self._site.problem(request, view)
 
-    async def fault(self, request: Request, error: Exception) -> Response:
+    def _fault(self, request: Request, error: Exception) -> Response:
         """The page for a fault of ours. What was raised goes on to the web server, which logs it."""
-        return self._problem(request, problem.fault(type(error).__name__))
-
-    def _problem(self, request: Request, view: problem.ProblemView) -> Response:
-        return render.answer(request, self._renderer, "problem.html", view, view.status)
-
-    def _query(self, request: Request) -> RunsQuery:
-        params = request.query_params
-        chosen = next((status for status in RUN_STATUSES if status == params.get("status")), None)
-        namespace = request.path_params.get("namespace", self._client.namespace)
-        return RunsQuery(namespace, params.get("query", "")[: bounds.QUERY_MAX], chosen, params.get("page", ""))
-
-
-def _link(request: Request) -> RunLink:
-    params = request.path_params
-    return RunLink(params["namespace"], params["workflow_id"], str(params.get("run_id", "")))
-
-
-def _number(request: Request, name: str, least: int) -> int:
-    text = request.query_params.get(name, "")
-    return max(int(text), least) if text.isdecimal() and len(text) < 10 else least
-
-
-def _stream(content: AsyncIterator[str]) -> Response:
-    return StreamingResponse(content, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+        return self._site.problem(request, problem.fault(type(error).__name__))
 
 
 class _Headers:

@@ -37,3 +37,8 @@ LIVE_TICK: Final = (1.5, 15.0)  # seconds until an open run is looked at again w
 LIST_TICK: Final = (2.0, 15.0)  # seconds between two looks at a list: doubled from, to, while nothing changes
 KEEP_ALIVE: Final = 15.0  # seconds of silence on a stream until a comment is sent, so that proxies keep it
 STOP_GRACE: Final = 1.0  # seconds that answers under way get when the server stops
+
+# Forms ------------------------------------------------------------------------------------------
+FORM_BYTES: Final = 8_000_000  # bytes of one form: an input of 2 MB, each byte written as three, fits
+FORM_FIELDS: Final = 2_000  # fields of one form: a page of runs to choose from, and then some
+NOTICE_MAX: Final = 600  # characters of what a page says after a form was done: a cookie carries it

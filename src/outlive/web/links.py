@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote, urlencode
 
 from outlive.web import bounds
+from outlive.web.nav import Place
 from outlive.web.views.groups import RunLink
 from outlive.web.views.history import HistoryWindow
 from outlive.web.views.runs import RunsQuery
@@ -29,6 +30,16 @@ class Links:
     def namespaces(self) -> str:
         """The list of namespaces."""
         return f"{self.base}/namespaces"
+
+    def place(self, place: Place, namespace: str) -> str:
+        """A place of the navigation."""
+        return self.base + place.path.replace("{namespace}", _segment(namespace))
+
+    def within(self, namespace: str, *parts: str, **query: str) -> str:
+        """A page of a namespace: ``within("default", "schedules", schedule_id, tab="runs")``."""
+        path = "/".join([f"{self.base}/namespaces/{_segment(namespace)}", *map(_segment, parts)])
+        given = {name: value for name, value in query.items() if value}
+        return f"{path}?{urlencode(given)}" if given else path
 
     def static(self, name: str) -> str:
         """A file of ours; its address changes with the content of any, so that it is cached for good."""

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 
 from outlive.client import NotFound, RpcError, WorkflowServiceClient
+from outlive.ledger.errors import LedgerError
 from outlive.web import bounds
 from outlive.web.follow import Follower
 from outlive.web.links import Links
@@ -27,6 +28,7 @@ _RUNS_PARTS: Final = ("counts", "rows", "pager")
 _RUN_PARTS: Final = ("header", "timeline", "pending", "values", "pages")
 _CLOSED: Final = "event: closed\ndata: closed\n\n"
 _COMMENT: Final = ": still here\n\n"
+View = TypeVar("View")
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")  # what ends a line of a stream
 
 
@@ -37,6 +39,10 @@ class Listed:
     first: int
     last: int
     follow: bool
+
+
+def _as_it_is(view: object) -> object:
+    return view
 
 
 def message(content: str, id: int | None = None) -> str:
@@ -61,17 +67,31 @@ class Live:
         """End every stream, so that the server may end."""
         self._stopping.set()
 
-    async def runs(self, query: RunsQuery) -> AsyncIterator[str]:
-        """A list of runs: looked at again ever more seldom while nothing changes."""
+    def runs(self, query: RunsQuery) -> AsyncIterator[str]:
+        """A list of runs."""
+        return self.watch("runs", _RUNS_PARTS, lambda: runs.load(self._client, query, self._now), _without_clock)
+
+    async def watch(
+        self,
+        page: str,
+        parts: tuple[str, ...],
+        load: Callable[[], Awaitable[View]],
+        still: Callable[[View], object] = _as_it_is,
+    ) -> AsyncIterator[str]:
+        """A page that is looked at again, ever more seldom while nothing changes.
+
+        ``parts`` are templates ``page/part.html``, each for the element with that id. ``still`` is the view
+        without what moves by itself, such as a clock. Errors that ``load`` raises are shown, and it tries again.
+        """
         seen: object = None
         silent = 0.0
         tick = bounds.LIST_TICK[0]
         while not self._stopping.is_set():
             try:
-                view = await runs.load(self._client, query, self._now)
-                found: object = _without_clock(view)
-                content = self._parts("runs", _RUNS_PARTS, view) + self._state("live")
-            except RpcError as error:
+                view = await load()
+                found = still(view)
+                content = self._parts(page, parts, view) + self._state("live")
+            except (RpcError, LedgerError) as error:
                 found, content = error.message, self._state("lost", error.message)
             if found != seen:
                 seen, silent, tick = found, 0.0, bounds.LIST_TICK[0]

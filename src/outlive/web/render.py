@@ -11,16 +11,19 @@ from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from outlive.web import text
+from outlive.web.forms import csrf_token
 from outlive.web.links import Links
+from outlive.web.nav import Place
 from outlive.web.views import times
 from outlive.web.views.groups import RunLink
 from outlive.web.views.runs import RunRow, RunsQuery, RunsView, quoted
 
 HERE: Final = Path(__file__).parent
 STATIC: Final = HERE / "static"
+STYLES: Final = ("tokens", "ground", "shell", "parts", "tables", "runs", "run")  # in this order, on every page
 
 
 def static_version() -> str:
@@ -33,7 +36,9 @@ def static_version() -> str:
 
 
 class Renderer:
-    """The templates, with the functions that they call."""
+    """The templates, with the functions that they call. ``places`` are those of the navigation."""
+
+    places: tuple[Place, ...] = ()
 
     def __init__(self, links: Links) -> None:
         self._env = Environment(
@@ -53,7 +58,15 @@ class Renderer:
             span=times.span,
             size=size,
         )
-        self._env.globals.update(links=links, link=_link, next_page=_next_page, by_type=_by_type)
+        self._env.globals.update(
+            links=links,
+            link=_link,
+            next_page=_next_page,
+            by_type=_by_type,
+            csrf_token=csrf_token,
+            styles=STYLES,
+            places=lambda: self.places,
+        )
 
     def html(self, template: str, **values: Any) -> str:
         """A template with its values."""
@@ -78,15 +91,6 @@ def wants_json(request: Request) -> bool:
         return True
     accept = request.headers.get("accept", "")
     return "application/json" in accept and "text/html" not in accept
-
-
-def answer(
-    request: Request, renderer: Renderer, template: str, view: Any, status: int = 200, **values: Any
-) -> Response:
-    """The view model as the caller wants it."""
-    if wants_json(request):
-        return json_response(view, status)
-    return HTMLResponse(renderer.html(template, view=view, **values), status_code=status)
 
 
 def json_response(view: Any, status: int = 200) -> Response:

@@ -19,14 +19,29 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
 
     from outlive.client import WorkflowServiceClient
+    from outlive.ledger.remote import HttpLedger
 
 
 class WebServer:
-    """The pages of the server at ``grpc_address``, on ``ip`` and ``port`` (0: any free one)."""
+    """The pages of the server at ``grpc_address``, on ``ip`` and ``port`` (0: any free one).
 
-    def __init__(self, grpc_address: str, ip: str, port: int, base_path: str = "") -> None:
+    ``ledger_address`` is that of the ledger, such as ``http://127.0.0.1:9233``; empty where there is none.
+    """
+
+    def __init__(
+        self,
+        grpc_address: str,
+        ip: str,
+        port: int,
+        base_path: str = "",
+        ledger_address: str = "",
+        ledger_secret: str = "",
+    ) -> None:
         self._grpc_address = grpc_address
         self._base_path = base_path
+        self._ledger_address = ledger_address
+        self._ledger_secret = ledger_secret
+        self._ledger: HttpLedger | None = None
         self._client: WorkflowServiceClient | None = None
         self._app: Starlette | None = None
         self._server = AsgiServer(
@@ -44,7 +59,11 @@ class WebServer:
         from outlive.web.app import create_app
 
         self._client = WorkflowServiceClient(self._grpc_address)
-        self._app = create_app(self._client, self._base_path)
+        if self._ledger_address:
+            from outlive.ledger.remote import HttpLedger
+
+            self._ledger = HttpLedger(self._ledger_address, self._ledger_secret)
+        self._app = create_app(self._client, self._base_path, ledger=self._ledger)
         return self._app
 
     @property
@@ -67,3 +86,5 @@ class WebServer:
         await self._server.stop()
         if self._client is not None:
             await self._client.close()
+        if self._ledger is not None:
+            await self._ledger.close()

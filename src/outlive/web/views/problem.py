@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from shlex import quote
 
@@ -17,6 +18,7 @@ from outlive.client import (
     Unreachable,
     Unsupported,
 )
+from outlive.ledger.errors import LedgerError, LedgerUnreachable
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,3 +122,23 @@ def fault(kind: str) -> ProblemView:
     """The page for a fault of ours."""
     why = f"{kind} was raised while the page was made. The server's log has the details."
     return ProblemView(500, "This page has a fault", why, "", [Step("Reload it, and report it if it stays.")])
+
+
+def form_refused(why: str) -> ProblemView:
+    """The page for a form that was not made by a page of ours."""
+    steps = [Step("Go back, reload the page, and send the form once more.")]
+    return ProblemView(403, "The form was not taken", why, "", steps)
+
+
+def bad_form(problems: Mapping[str, str]) -> ProblemView:
+    """The page for a form with mistakes, where the browser runs no script that shows them beside the fields."""
+    steps = [Step(f"{name}: {words}" if name else words) for name, words in problems.items()]
+    return ProblemView(422, "The form has mistakes", "Nothing was changed.", "", steps)
+
+
+def of_ledger(error: LedgerError) -> ProblemView:
+    """The page for an answer of the ledger other than the one asked for."""
+    if isinstance(error, LedgerUnreachable):
+        steps = [Step("Start it with the server, or alone:", "outlive ledger serve")]
+        return ProblemView(503, "The ledger does not answer", error.message, error.kind, steps, 5)
+    return ProblemView(error.status, "The ledger refused", error.message, error.kind, [])

@@ -1,13 +1,17 @@
 // What a page does beyond showing itself. Everything works without it, only not live.
 import { startClock } from "./clock.js";
 import { startCopying } from "./copy.js";
+import { startForms } from "./forms.js";
 import { startKeys } from "./keys.js";
 import { startLive } from "./live.js";
+import { startPalette } from "./palette.js";
 import { startThemes } from "./themes.js";
 
 startClock();
 startCopying();
 startThemes();
+startForms();
+startPalette();
 startKeys();
 startLive();
 

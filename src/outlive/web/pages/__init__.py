@@ -1,0 +1,22 @@
+"""The pages, one module each: ``routes(site)`` gives its addresses. docs/web.md shows how one is added."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Final
+
+from outlive.web.pages import (
+    health,
+    home,
+    namespaces,
+    run,
+    runs,
+)
+
+PAGES: Final[tuple[ModuleType, ...]] = (
+    health,
+    home,
+    namespaces,
+    runs,
+    run,
+)
