@@ -83,7 +83,7 @@ async def test_who_waits_for_an_update_is_told_of_a_wrong_answer(client: Client,
     waiting = asyncio.create_task(update(client))
     await admitted(client)
     task = await poll(client)
-    with pytest.raises(RPCError, match="received \\*update.Response message while in state Sent"):
+    with pytest.raises(RPCError, match=r"received \*update.Response message while in state Sent"):
         await complete(client, task, "u")
     with pytest.raises(RPCError, match="due to unexpected workflow task failure") as error:
         await waiting
