@@ -296,7 +296,7 @@ async def test_hostile_text_is_shown_and_never_markup(http: httpx.AsyncClient, s
     found = await eventually(
         lambda: http.get("/", params={"query": "WorkflowType = 'Hostile'"}), lambda a: "evil/" in a.text
     )
-    assert Page(found.text).tags.count("script") == 4
+    assert Page(found.text).tags.count("script") == 5
 
 
 # Errors -------------------------------------------------------------------------------------------

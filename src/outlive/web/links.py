@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote, urlencode
 
 from outlive.web import bounds
@@ -14,6 +15,18 @@ from outlive.web.views.status import Status
 
 def _segment(text: str) -> str:
     return quote(text, safe="")
+
+
+def list_params(query: RunsQuery) -> dict[str, str]:
+    """The parameters of a list's address."""
+    asked = {
+        "query": query.filter,
+        "status": query.status or "",
+        "page": query.page,
+        "columns": ",".join(query.columns),
+        "sort": query.sort,
+    }
+    return {name: value for name, value in asked.items() if value}
 
 
 class Links:
@@ -48,9 +61,17 @@ class Links:
     def runs(self, query: RunsQuery, *, live: bool = False) -> str:
         """A list of runs, or the stream that keeps it fresh."""
         path = f"{self.base}/namespaces/{_segment(query.namespace)}/workflows{'.live' if live else ''}"
-        asked = {"query": query.filter, "status": query.status or "", "page": query.page}
-        given = {name: value for name, value in asked.items() if value}
+        given = list_params(query)
         return f"{path}?{urlencode(given)}" if given else path
+
+    def view(self, namespace: str, params: Mapping[str, str]) -> str:
+        """A list of runs by the parameters of its address, as a saved view keeps them."""
+        return self.within(namespace, "workflows", **params)
+
+    def bulk(self, namespace: str, query: RunsQuery, chosen: Sequence[str], operation: str) -> str:
+        """What a batch over the runs of a list, or over those chosen on it, would do."""
+        asked = [*list_params(query).items(), *(("run", run) for run in chosen), ("do", operation)]
+        return f"{self.within(namespace, 'workflows.bulk')}?{urlencode(asked)}"
 
     def search(self, namespace: str, filter: str = "", status: Status | None = None) -> str:
         """The list of runs of a filter."""

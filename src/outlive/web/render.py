@@ -17,7 +17,7 @@ from outlive.web import text
 from outlive.web.forms import csrf_token
 from outlive.web.links import Links
 from outlive.web.nav import Place
-from outlive.web.views import times
+from outlive.web.views import columns, times
 from outlive.web.views.groups import RunLink
 from outlive.web.views.runs import RunRow, RunsQuery, RunsView, quoted
 
@@ -66,6 +66,8 @@ class Renderer:
             csrf_token=csrf_token,
             styles=STYLES,
             places=lambda: self.places,
+            asking=dataclasses.replace,
+            all_columns=columns.BUILT_IN,
         )
 
     def html(self, template: str, **values: Any) -> str:
