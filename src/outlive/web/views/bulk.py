@@ -52,7 +52,7 @@ OPERATIONS: Final = (
     OperationWords("cancel", "Cancel", "Each run is asked to stop; its code may clean up first.", True),
     OperationWords("terminate", "Terminate", "Each run ends at once; its code is not told.", True),
     OperationWords("signal", "Signal", "Each run gets the signal.", True),
-    OperationWords("reset", "Reset", "Each run starts again from a point of its history; one that is open is ended.", False),
+    OperationWords("reset", "Reset", "Each run starts again from a point of its history; an open one is ended.", False),
     OperationWords("delete", "Delete", "Each run is ended if it is open, and its history is gone.", False),
 )  # fmt: skip
 BY_KEY: Final = {one.key: one for one in OPERATIONS}
