@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.outlive-setup
 
-.PHONY: setup test check demo bench bench-ledger bench-quota acceptance conformance rpcs lock
+.PHONY: setup test check demo bench bench-large bench-ledger bench-quota acceptance conformance rpcs lock
 setup: $(STAMP)
 
 $(STAMP): pyproject.toml requirements.lock scripts/setup.sh
@@ -24,6 +24,9 @@ demo: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks
+
+bench-large: setup
+	$(BIN)/python -m benchmarks.large
 
 bench-ledger: setup
 	$(BIN)/python -m benchmarks.ledger

@@ -185,9 +185,9 @@ class VisibilityStore:
 
     def _rows(self, path: Path, conditions: Sequence[Sql], limit: int) -> _Rows:
         where = _all([path.where, *conditions])
-        order = ", ".join(f"{column} DESC" for column in path.key)
+        order = "" if path.sorted else f"ORDER BY {', '.join(f'{column} DESC' for column in path.key)} "
         return self._connection.execute(
-            f"SELECT {ROW}, {', '.join(path.key)} FROM {path.source.text} WHERE {where.text} ORDER BY {order} LIMIT ?",
+            f"SELECT {ROW}, {', '.join(path.key)} FROM {path.source.text} WHERE {where.text} {order}LIMIT ?",
             (*path.source.parameters, *where.parameters, limit),
         ).fetchall()
 

@@ -2,15 +2,15 @@
 
 SQLite keeps no statistics that would tell a value of ten rows from one of a million, so the choice is made
 here. An *ordered* path yields rows in the order of lists: the first page costs the page, however many rows
-there are. Other paths collect their rows and sort them, so they serve only while they are few: each is
-counted up to `FEW`, and the narrowest wins. If none is narrow, the list follows an ordered path and looks at
+there are. Other paths collect their rows and sort them (by an index alone, where it has the sort key), so they
+serve only while they are few: each is counted up to `FEW`, and the narrowest wins. If none is narrow, the list follows an ordered path and looks at
 each row: what is not rare is found soon.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from outlive.core.filter.nodes import (
@@ -44,7 +44,8 @@ FEW: Final = 10_000  # rows that may be collected and sorted for one page: about
 class Path:
     """A FROM clause with the row `v` of `visibility` in it, and the sort key's columns.
 
-    `where` goes with it; `probe` selects a row for each that the path leads to, to be counted.
+    `where` goes with it; `probe` selects a row for each that the path leads to, to be counted. An `ordered` path
+    follows an index in the order of lists; a `sorted` one has sorted what it collected.
     """
 
     source: Sql
@@ -52,6 +53,7 @@ class Path:
     probe: Sql
     ordered: bool
     key: tuple[str, str, str] = ("v.closed", "v.started", "v.id")
+    sorted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,8 +272,7 @@ def _attribute(node: Condition, namespace: int, division: Division) -> Path | No
     )
     table = "visibility_attribute d INDEXED BY visibility_attribute_value"
     if not (isinstance(node, Compare) and node.operator is Operator.EQ):
-        select = Sql(f"SELECT DISTINCT d.execution AS id FROM {table} WHERE {where.text}", where.parameters)
-        return _collected(select, namespace, division)
+        return _sorted(table, where, namespace, division)
     return Path(
         Sql(f"{table} CROSS JOIN visibility v ON v.id = d.execution"),
         Sql(f"{where.text} AND {division.where.text}", where.parameters + division.where.parameters),
@@ -279,6 +280,20 @@ def _attribute(node: Condition, namespace: int, division: Division) -> Path | No
         ordered=True,
         key=("d.closed", "d.started", "d.execution"),
     )
+
+
+def _sorted(table: str, where: Sql, namespace: int, division: Division) -> Path:
+    """The rows of a range of values: sorted by what the index has, so that only a page's rows are looked up.
+
+    LIMIT keeps SQLite from leaving the subquery's order out, and CROSS JOIN from starting at the other end.
+    """
+    select = (
+        f"SELECT d.execution AS id, max(d.closed) AS closed, max(d.started) AS started FROM {table} "
+        f"WHERE {where.text} GROUP BY d.execution ORDER BY 2 DESC, 3 DESC, 1 DESC LIMIT -1"
+    )
+    path = _collected(Sql(select, where.parameters), namespace, division)
+    probe = Sql(f"SELECT DISTINCT d.execution FROM {table} WHERE {where.text}", where.parameters)
+    return replace(path, probe=probe, key=("d.closed", "d.started", "d.id"), sorted=True)
 
 
 def _attribute_range(node: Condition) -> Sql | None:
