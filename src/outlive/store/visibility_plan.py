@@ -3,8 +3,8 @@
 SQLite keeps no statistics that would tell a value of ten rows from one of a million, so the choice is made
 here. An *ordered* path yields rows in the order of lists: the first page costs the page, however many rows
 there are. Other paths collect their rows and sort them (by an index alone, where it has the sort key), so they
-serve only while they are few: each is counted up to `FEW`, and the narrowest wins. If none is narrow, the list follows an ordered path and looks at
-each row: what is not rare is found soon.
+serve only while they are few: each is counted up to `FEW`, and the narrowest wins. If none is narrow, the list
+follows an ordered path and looks at each row: what is not rare is found soon.
 """
 
 from __future__ import annotations
