@@ -259,14 +259,11 @@ async def test_runs_that_continue_as_new_are_linked(http: httpx.AsyncClient, sta
     assert [r["role"] for r in header["related"]] == ["Continued from"]
 
 
-async def test_a_workflow_task_that_nobody_takes_is_told(
-    http: httpx.AsyncClient, stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(bounds, "TASK_NOTICE", 0.0)
+async def test_why_a_run_waits_is_told(http: httpx.AsyncClient, stage: Stage) -> None:
     handle = await stage.start("HoldOn", 1.0, id="pages-nobody", queue="nobody-polls")
     text = Page((await http.get(stage.run_path(handle))).text).text
-    assert "no worker has taken it" in text
-    assert "start a worker that polls task queue nobody-polls" in text
+    assert "No worker polls queue nobody-polls for workflow tasks now." in text
+    assert "Start a worker with task_queue='nobody-polls'" in text
 
 
 # Hostile content ----------------------------------------------------------------------------------
@@ -280,7 +277,7 @@ async def test_hostile_text_is_shown_and_never_markup(http: httpx.AsyncClient, s
     assert answer.status_code == 200
     assert len(answer.text) < 400_000
     page = Page(answer.text)
-    assert page.tags.count("script") == 4
+    assert page.tags.count("script") == 5
     assert "img" not in page.tags
     assert not any(name.startswith("on") for name, _ in page.attributes)
     assert "\x1b" not in answer.text

@@ -27,12 +27,24 @@ FIELDS_MAX: Final = 60  # fields of one event that are shown
 FAILURE_DEPTH: Final = 20  # causes behind causes
 
 TASK_NOTICE: Final = 3.0  # seconds that a task waits before the page says that nobody takes it
+RELATIVES: Final = 500  # runs of one family, or with one workflow id, that are shown
+METADATA_WAIT: Final = 2.0  # seconds that a worker gets to tell the names of its handlers
+DIFF_LINES: Final = 400  # lines of each side that a comparison reads: a diff takes the square of it
+MODEL_CALLS: Final = 200  # newest model calls of a run that are shown
 
 # Payloads ---------------------------------------------------------------------------------------
 PREVIEW_EVENT: Final = 2_000  # characters of a payload shown in the history; the rest is one link away
 PREVIEW_RUN: Final = 16_000  # characters of a run's input and result
 PREVIEW_LINE: Final = 160  # characters of a payload in one line of a list
 PRETTY_BYTES: Final = 256 * 1024  # JSON up to here is parsed to be indented (3 ms); above, as it came
+MARKDOWN_CHARS: Final = 100_000  # characters of Markdown that are laid out (20 ms); longer ones are text
+CHAT_MESSAGES: Final = 200  # messages of a conversation that are shown
+CHAT_CHARS: Final = 20_000  # characters of one part of a message
+TABLE_ROWS: Final = 100  # rows of a result shown as a table
+TABLE_COLUMNS: Final = 12  # columns of it: more are no table for a person
+TREE_LINES: Final = 30  # lines of indented JSON that are shown as text; more are a tree
+TREE_NODES: Final = 600  # lines of a tree: 60 kB of markup
+TREE_DEPTH: Final = 12
 
 # Live -------------------------------------------------------------------------------------------
 HISTORY_WAIT: Final = 25.0  # seconds for one long poll: servers answer an empty one after 20

@@ -82,6 +82,15 @@ class Links:
         path = f"{self.base}/namespaces/{_segment(link.namespace)}/workflows/{_segment(link.workflow_id)}"
         return f"{path}/{_segment(link.run_id)}" if link.run_id else path
 
+    def of_run(self, link: RunLink, tail: str) -> str:
+        """A page of a run beside its own, or what a form of it is sent to."""
+        return f"{self.run(link)}/{tail}"
+
+    def compare(self, left: RunLink, right: RunLink) -> str:
+        """Two runs side by side."""
+        asked = {"a": left.workflow_id, "a_run": left.run_id, "b": right.workflow_id, "b_run": right.run_id}
+        return self.within(left.namespace, "compare", **asked)
+
     def history(self, link: RunLink, first: int) -> str:
         """One run's page with its history listed from an event on."""
         return f"{self.run(link)}?from={first}#history" if first > 1 else f"{self.run(link)}#history"

@@ -128,7 +128,7 @@ class Live:
         """The run again and again, each time with what to change on the page. Raises RpcError."""
         address = self._links.run(follower.link)
         while not self._stopping.is_set():
-            described = await run.describe(self._client, follower.link)
+            described, reasons = await run.standing(self._client, follower.link, self._now())
             clock = asyncio.get_running_loop().time
             while follower.last_id < described.workflow_execution_info.history_length and not follower.ended:
                 follower.news.clear()
@@ -141,7 +141,7 @@ class Live:
             last = lines[-1].event_id if lines else listed.last
             shown = run.Shown(lines, listed.first, last)
             namespace, server = follower.link.namespace, self._client.address
-            view = run.view(described, follower.fold, shown, namespace, server, address, self._now())
+            view = run.view(described, reasons, follower.fold, shown, namespace, server, address, self._now())
             listed = replace(listed, last=last)
             content = self._run_content(view)
             gap = max(bounds.LIVE_GAP, (clock() - began) * bounds.LIVE_SHARE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import AsyncIterator
 from itertools import chain
@@ -13,7 +14,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.api.history.v1 import HistoryEvent
 
 from outlive.client import WorkflowServiceClient
-from outlive.web.views import history, payloads
+from outlive.web.views import history, payloads, shapes
 from outlive.web.views.groups import RunLink
 
 _INERT: Final = {"Content-Security-Policy": "default-src 'none'; sandbox"}
@@ -28,6 +29,18 @@ def download(payload: Payload) -> Response:
         return Response(payload.data, media_type="text/plain; charset=utf-8", headers=_INERT)
     disposition = {"Content-Disposition": 'attachment; filename="payload.bin"'}
     return Response(payload.data, media_type="application/octet-stream", headers=_INERT | disposition)
+
+
+def image(payload: Payload) -> Response | None:
+    """The image that the payload is or holds, as one of four kinds that cannot be made to run; None for others."""
+    data: bytes | None = payload.data
+    if payloads.kind_of(payloads.encoding_of(payload)) == "json":
+        try:
+            data = shapes.image_bytes(json.loads(payload.data))
+        except (ValueError, RecursionError):
+            return None
+    kind = shapes.image_type(data) if data else None
+    return Response(data, media_type=kind, headers=_INERT) if kind else None
 
 
 async def history_json(client: WorkflowServiceClient, link: RunLink) -> Response:

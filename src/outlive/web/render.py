@@ -16,6 +16,7 @@ from starlette.responses import Response
 from outlive.web import text
 from outlive.web.forms import csrf_token
 from outlive.web.links import Links
+from outlive.web.markdown import markdown
 from outlive.web.nav import Place
 from outlive.web.views import columns, times
 from outlive.web.views.groups import RunLink
@@ -23,7 +24,16 @@ from outlive.web.views.runs import RunRow, RunsQuery, RunsView, quoted
 
 HERE: Final = Path(__file__).parent
 STATIC: Final = HERE / "static"
-STYLES: Final = ("tokens", "ground", "shell", "parts", "tables", "runs", "run")  # in this order, on every page
+STYLES: Final = (
+    "tokens",
+    "ground",
+    "shell",
+    "parts",
+    "tables",
+    "runs",
+    "run",
+    "values",
+)  # in this order, on every page
 
 
 def static_version() -> str:
@@ -39,6 +49,7 @@ class Renderer:
     """The templates, with the functions that they call. ``places`` are those of the navigation."""
 
     places: tuple[Place, ...] = ()
+    has_ledger: bool = False
 
     def __init__(self, links: Links) -> None:
         self._env = Environment(
@@ -50,6 +61,7 @@ class Renderer:
         )
         self._env.filters.update(
             visible=text.visible,
+            markdown=markdown,
             json_markup=text.json_markup,
             plain=text.plain,
             camel=text.camel,
@@ -67,6 +79,7 @@ class Renderer:
             styles=STYLES,
             places=lambda: self.places,
             asking=dataclasses.replace,
+            has_ledger=lambda: self.has_ledger,
             all_columns=columns.BUILT_IN,
         )
 

@@ -42,6 +42,7 @@ class Site:
         self.now = now
         self.guard = Guard()
         self.renderer = render.Renderer(links)
+        self.renderer.has_ledger = ledger is not None
         self.live = Live(client, self.renderer, links, now)
 
     def namespace(self, request: Request) -> str:

@@ -56,7 +56,7 @@ def view(history: History, status: Any = RUNNING, close: datetime | None = None,
         **described,
     )
     shown = Shown(history.events, 1, len(history.events))
-    return run.view(answer, fold, shown, "n", "127.0.0.1:7233", "/run", NOW)
+    return run.view(answer, [], fold, shown, "n", "127.0.0.1:7233", "/run", NOW)
 
 
 def started(**values: Any) -> History:

@@ -10,6 +10,7 @@ from outlive.web.pages import (
     home,
     namespaces,
     run,
+    run_tabs,
     runs,
 )
 
@@ -18,5 +19,6 @@ PAGES: Final[tuple[ModuleType, ...]] = (
     home,
     namespaces,
     runs,
+    run_tabs,
     run,
 )

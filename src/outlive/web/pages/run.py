@@ -7,9 +7,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
+from temporalio.api.common.v1 import Payload
 
 from outlive.web.live import Listed
-from outlive.web.raw import download, history_json
+from outlive.web.raw import download, history_json, image
 from outlive.web.site import Site
 from outlive.web.views import fields, history, run
 from outlive.web.views.fold import attributes
@@ -29,6 +30,7 @@ def routes(site: Site) -> list[Route]:
         Route(f"{RUN_AT}/history.json", page.history_json),
         Route(f"{RUN_AT}/events/{{event_id:int}}", page.event),
         Route(f"{RUN_AT}/events/{{event_id:int}}/payloads/{{number:int}}", page.payload),
+        Route(f"{RUN_AT}/events/{{event_id:int}}/payloads/{{number:int}}/image", page.image),
         Route(AT, page.latest),
     ]
 
@@ -43,7 +45,7 @@ class _Run:
         link = link_of(request)
         first = _number(request, "from", 1)
         view = await run.load(self._client, link, first, self._site.links.run(link), self._site.now)
-        return self._site.page(request, "run.html", view)
+        return self._site.page(request, "run.html", view, tab="overview")
 
     async def live(self, request: Request) -> Response:
         """The stream of one run."""
@@ -74,12 +76,22 @@ class _Run:
 
     async def payload(self, request: Request) -> Response:
         """One payload of an event, whole, as the bytes that it is."""
+        return download(await self._payload(request))
+
+    async def image(self, request: Request) -> Response:
+        """The image that a payload is or holds."""
+        found = image(await self._payload(request))
+        if found is None:
+            raise HTTPException(404)
+        return found
+
+    async def _payload(self, request: Request) -> Payload:
         found = await history.find(self._client, link_of(request), request.path_params["event_id"])
         a = attributes(found) if found is not None else None
         payload = fields.payload_at(a, request.path_params["number"]) if a is not None else None
         if payload is None:
             raise HTTPException(404)
-        return download(payload)
+        return payload
 
 
 def link_of(request: Request) -> RunLink:

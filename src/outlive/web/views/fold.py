@@ -13,6 +13,13 @@ from outlive.web.views import failures, payloads, times
 from outlive.web.views.groups import CANCEL, CLOSE, OPEN, POINT, RUN_CLOSED, START, Group, Kind, RunLink
 from outlive.web.views.status import Status
 
+_TASK_ENDS: Final = frozenset(
+    {
+        EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED,
+        EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED,
+        EventType.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT,
+    }
+)
 _LOCAL_ACTIVITY_MARKERS: Final = frozenset({"core_local_activity", "LocalActivity"})
 
 
@@ -30,6 +37,7 @@ class RunFold:
         self.first: HistoryEvent | None = None
         self.last: HistoryEvent | None = None
         self.closing: HistoryEvent | None = None
+        self._task = 0  # the last workflow task that ended: a run can be reset to its end
 
     @property
     def last_id(self) -> int:
@@ -49,6 +57,8 @@ class RunFold:
         self.last = event
         if a is None or at is None:
             return
+        if kind in _TASK_ENDS:
+            self._task = event.event_id
         if kind in OPEN:
             self._open(event, a, at)
         elif kind in START:
@@ -67,7 +77,12 @@ class RunFold:
     def _open(self, event: HistoryEvent, a: Any, at: datetime) -> None:
         kind, describe = OPEN[event.event_type]
         values: dict[str, Any] = {"status": Status.RUNNING, **describe(event, a)}
-        self.groups[event.event_id] = Group(event.event_id, kind, scheduled=at, events=[event.event_id], **values)
+        self._add(event, Group(event.event_id, kind, scheduled=at, **values))
+
+    def _add(self, event: HistoryEvent, group: Group) -> None:
+        group.events.append(event.event_id)
+        group.reset_at = self._task
+        self.groups[event.event_id] = group
 
     def _start(self, event: HistoryEvent, a: Any, at: datetime) -> None:
         group = self._touch(event, getattr(a, START[event.event_type]), status=Status.RUNNING, started=at)
@@ -104,9 +119,7 @@ class RunFold:
     def _point(self, event: HistoryEvent, a: Any, at: datetime) -> None:
         kind, status, words = POINT[event.event_type]
         name, note = words(a)
-        self.groups[event.event_id] = Group(
-            event.event_id, kind, name, status, at, ended=at, note=note, events=[event.event_id]
-        )
+        self._add(event, Group(event.event_id, kind, name, status, at, ended=at, note=note))
 
     def _marker(self, event: HistoryEvent, a: Any, at: datetime) -> None:
         kind: Kind = "marker"
@@ -118,17 +131,7 @@ class RunFold:
             status = Status.FAILED if a.HasField("failure") else Status.COMPLETED
             note = payloads.line(a.details["result"].payloads) if "result" in a.details else ""
         failure = failures.headline(a.failure) if a.HasField("failure") else ""
-        self.groups[event.event_id] = Group(
-            event.event_id,
-            kind,
-            name,
-            status,
-            at,
-            ended=at,
-            note=note,
-            failure=failure,
-            events=[event.event_id],
-        )
+        self._add(event, Group(event.event_id, kind, name, status, at, ended=at, note=note, failure=failure))
 
 
 def _local_activity_type(a: Any) -> str:

@@ -45,7 +45,8 @@ class RunLink:
 
 @dataclass(slots=True)
 class Group:
-    """Events that belong together. ``ended`` is None while it is open; ``note`` is one line about it."""
+    """Events that belong together. ``ended`` is None while it is open; ``note`` is one line about it;
+    ``reset_at`` the workflow task to reset to, to come here again (0: there is none)."""
 
     id: int
     kind: Kind
@@ -62,6 +63,7 @@ class Group:
     next_attempt: datetime | None = None
     link: RunLink | None = None
     events: list[int] = field(default_factory=list)
+    reset_at: int = 0
 
 
 def _summary(event: HistoryEvent) -> str:

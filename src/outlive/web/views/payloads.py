@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from temporalio.api.common.v1 import Payload
 
 from outlive.web import bounds
+from outlive.web.views import shapes
+from outlive.web.views.shapes import Shape
 
 Kind = Literal["json", "text", "bytes", "null", "encrypted", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
 class PayloadView:
-    """One value. ``text`` is cut to a bound; ``size`` is in bytes; ``raw`` is the address of its whole."""
+    """One value. ``text`` is cut to a bound; ``size`` is in bytes; ``raw`` is the address of its whole.
+    ``shape`` is what it is to a person, where its text is not the best of it."""
 
     label: str
     kind: Kind
@@ -26,6 +29,7 @@ class PayloadView:
     size: int
     truncated: bool
     raw: str | None = None
+    shape: Shape | None = None
 
 
 def encoding_of(payload: Payload) -> str:
@@ -54,6 +58,19 @@ def view(payload: Payload, room: int, label: str = "", raw: str | None = None) -
     text, truncated = _text(kind, payload.data, room)
     message_type = payload.metadata.get("messageType", b"").decode(errors="replace")
     return PayloadView(label, kind, encoding, message_type, text, len(payload.data), truncated, raw)
+
+
+def shaped(payload: Payload, room: int, label: str = "", raw: str | None = None) -> PayloadView:
+    """As :func:`view`, with its shape: for the few payloads that a page is about."""
+    plain = view(payload, room, label, raw)
+    if plain.kind == "json" and len(payload.data) <= bounds.PRETTY_BYTES:
+        try:
+            return replace(plain, shape=shapes.of_value(json.loads(payload.data)))
+        except (ValueError, RecursionError):
+            return plain
+    if plain.kind in ("bytes", "unknown") and shapes.image_type(payload.data):
+        return replace(plain, shape=Shape("image"))
+    return plain
 
 
 def _text(kind: Kind, data: bytes, room: int) -> tuple[str, bool]:

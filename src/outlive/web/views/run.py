@@ -9,16 +9,18 @@ from datetime import datetime
 from typing import Any
 
 from temporalio.api.common.v1 import Payload, WorkflowExecution
+from temporalio.api.enums.v1 import HistoryEventFilterType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 from temporalio.api.workflowservice.v1 import (
     DescribeWorkflowExecutionRequest,
     DescribeWorkflowExecutionResponse,
+    GetWorkflowExecutionHistoryRequest,
 )
 
 from outlive.client import WorkflowServiceClient
 from outlive.web import bounds
-from outlive.web.views import failures, fields, history, payloads, pending, timeline, times
+from outlive.web.views import failures, fields, history, payloads, pending, stuck, timeline, times
 from outlive.web.views import status as statuses
 from outlive.web.views.failures import FailureView
 from outlive.web.views.fold import RunFold, attributes
@@ -27,6 +29,7 @@ from outlive.web.views.history import HistoryWindow
 from outlive.web.views.payloads import PayloadView
 from outlive.web.views.pending import PendingActivity, PendingTask
 from outlive.web.views.status import Status
+from outlive.web.views.stuck import Reason
 from outlive.web.views.timeline import Timeline
 
 
@@ -60,7 +63,7 @@ class RunHeader:
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """The page. ``result`` is what the run returned, or the details of its end."""
+    """The page. ``result`` is what the run returned, or the details of its end; ``reasons`` is why it waits."""
 
     header: RunHeader
     timeline: Timeline
@@ -70,6 +73,7 @@ class RunView:
     result: list[PayloadView]
     history: HistoryWindow
     address: str
+    reasons: list[Reason]
 
     @property
     def live(self) -> bool:
@@ -100,8 +104,41 @@ async def load(
     client: WorkflowServiceClient, link: RunLink, first: int, address: str, now: Callable[[], datetime]
 ) -> RunView:
     """Ask the server; ``first`` is the id of the first event to list. Raises RpcError."""
-    described, (fold, shown) = await asyncio.gather(describe(client, link), read(client, link, first))
-    return view(described, fold, shown, link.namespace, client.address, address, now())
+    (described, reasons), (fold, shown) = await asyncio.gather(standing(client, link, now()), read(client, link, first))
+    return view(described, reasons, fold, shown, link.namespace, client.address, address, now())
+
+
+async def standing(
+    client: WorkflowServiceClient, link: RunLink, now: datetime
+) -> tuple[DescribeWorkflowExecutionResponse, list[Reason]]:
+    """How the run stands, and what it waits for where it is open. Raises RpcError."""
+    described = await describe(client, link)
+    if not statuses.of_run(described.workflow_execution_info.status).open:
+        return described, []
+    return described, await stuck.of_described(client, link, described, now)
+
+
+async def head(client: WorkflowServiceClient, link: RunLink, now: datetime) -> RunHeader:
+    """The top of a run's further pages. Raises RpcError."""
+    described, fold = await asyncio.gather(describe(client, link), ends(client, link))
+    return header(described, fold, link.namespace, now)
+
+
+async def ends(client: WorkflowServiceClient, link: RunLink) -> RunFold:
+    """The first event of the run, and the one that closed it. Raises RpcError."""
+    fold = RunFold()
+    request = GetWorkflowExecutionHistoryRequest(
+        namespace=link.namespace,
+        execution=WorkflowExecution(workflow_id=link.workflow_id, run_id=link.run_id),
+        maximum_page_size=1,
+    )
+    last = GetWorkflowExecutionHistoryRequest()
+    last.CopyFrom(request)
+    last.history_event_filter_type = HistoryEventFilterType.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT
+    for answer in await asyncio.gather(*map(client.get_workflow_execution_history, (request, last))):
+        for event in answer.history.events[:1]:
+            fold.add(event)
+    return fold
 
 
 async def read(client: WorkflowServiceClient, link: RunLink, first: int) -> tuple[RunFold, Shown]:
@@ -121,6 +158,7 @@ async def read(client: WorkflowServiceClient, link: RunLink, first: int) -> tupl
 
 def view(
     described: DescribeWorkflowExecutionResponse,
+    reasons: list[Reason],
     fold: RunFold,
     shown: Shown,
     namespace: str,
@@ -130,26 +168,28 @@ def view(
 ) -> RunView:
     """The page of a run from what was read. ``address`` is the page's own."""
     info = described.workflow_execution_info
-    header = _header(described, fold, namespace, now)
-    start = header.start or now
+    head = header(described, fold, namespace, now)
+    start = head.start or now
     groups = pending.onto(fold.groups.values(), described.pending_activities)
-    if header.close is not None:
-        groups = [_left_open(group, header.close) if group.ended is None else group for group in groups]
+    if head.close is not None:
+        groups = [_left_open(group, head.close) if group.ended is None else group for group in groups]
     total = max(info.history_length, fold.last_id)
     cut = total > bounds.FOLD_EVENTS
     return RunView(
-        header=header,
-        timeline=timeline.view(groups, start, header.close or max(now, start), cut=cut),
+        header=head,
+        timeline=timeline.view(groups, start, head.close or max(now, start), cut=cut),
         activities=[pending.activity(one, now) for one in described.pending_activities],
         task=pending.task(described, now),
         input=_payloads(fold.first, ("input[",), address),
         result=_payloads(fold.closing, ("result[", "details["), address),
-        history=_window(shown, total, header.start, address, fold.names()),
+        history=_window(shown, total, head.start, address, fold.names()),
         address=server,
+        reasons=reasons,
     )
 
 
-def _header(described: DescribeWorkflowExecutionResponse, fold: RunFold, namespace: str, now: datetime) -> RunHeader:
+def header(described: DescribeWorkflowExecutionResponse, fold: RunFold, namespace: str, now: datetime) -> RunHeader:
+    """How the run stands, from what was read."""
     info = described.workflow_execution_info
     start, close = times.moment(info.start_time), times.moment(info.close_time)
     first = attributes(fold.first) if fold.first is not None else None
@@ -204,7 +244,7 @@ def _payloads(event: HistoryEvent | None, names: tuple[str, ...], address: str) 
     raw = f"{address}/events/{event.event_id}/payloads"
     found = [(label, value) for label, value in fields.leaves(a) if isinstance(value, Payload)]
     return [
-        payloads.view(value, bounds.PREVIEW_RUN, label, f"{raw}/{number}")
+        payloads.shaped(value, bounds.PREVIEW_RUN, label, f"{raw}/{number}")
         for number, (label, value) in enumerate(found)
         if label.startswith(names)
     ]

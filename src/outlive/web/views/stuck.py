@@ -43,11 +43,17 @@ class Reason:
 
 async def reasons(client: WorkflowServiceClient, run: RunLink, now: datetime | None = None) -> list[Reason]:
     """What the run waits for, what blocks it first. Raises RpcError."""
-    now = now or datetime.now(UTC)
     request = DescribeWorkflowExecutionRequest(
         namespace=run.namespace, execution=WorkflowExecution(workflow_id=run.workflow_id, run_id=run.run_id)
     )
     described = await client.describe_workflow_execution(request)
+    return await of_described(client, run, described, now or datetime.now(UTC))
+
+
+async def of_described(
+    client: WorkflowServiceClient, run: RunLink, described: DescribeWorkflowExecutionResponse, now: datetime
+) -> list[Reason]:
+    """As :func:`reasons`, of a run that has been looked at just now. Raises RpcError."""
     info = described.workflow_execution_info
     if not status.of_run(info.status).open:
         return [_ended(run, status.of_run(info.status))]

@@ -4,6 +4,7 @@ import { startCopying } from "./copy.js";
 import { startForms } from "./forms.js";
 import { startKeys } from "./keys.js";
 import { startLive } from "./live.js";
+import { startMenus } from "./menus.js";
 import { startPalette } from "./palette.js";
 import { startThemes } from "./themes.js";
 
@@ -11,6 +12,7 @@ startClock();
 startCopying();
 startThemes();
 startForms();
+startMenus();
 startPalette();
 startKeys();
 startLive();

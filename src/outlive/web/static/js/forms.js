@@ -63,6 +63,12 @@ async function send(form, button) {
   go(found.location, found.words);
 }
 
+// An opener's `data-fill-event="17"` puts 17 into the field `event` of the dialog that it opens.
+function fill(dialog, name, value) {
+  const field = dialog.querySelector(`[name="${CSS.escape(name)}"]`);
+  if (field) field.value = value;
+}
+
 export function startForms() {
   try {
     const said = sessionStorage.getItem(SAID);
@@ -94,6 +100,9 @@ export function startForms() {
     const opener = event.target.closest?.("[data-opens]");
     if (!opener) return;
     const dialog = document.getElementById(opener.dataset.opens);
+    for (const [key, value] of Object.entries(opener.dataset)) {
+      if (key.startsWith("fill")) fill(dialog, key.slice(4).toLowerCase(), value);
+    }
     dialog.dispatchEvent(new CustomEvent("outlive:open", { detail: opener }));
     dialog.showModal();
   });
