@@ -35,6 +35,9 @@ bench-quota: setup
 	$(BIN)/python -m benchmarks.quota
 	$(BIN)/python -m benchmarks.quota --away
 
+bench-conversations: setup
+	$(BIN)/python -m benchmarks.conversations
+
 acceptance: setup
 	$(BIN)/python scripts/acceptance.py
 

@@ -37,6 +37,7 @@ class _Commands(LazyGroup):
             "outlive.cli.fake_provider:fake_provider",
             "A model provider for tests: OpenAI's and Anthropic's protocols, no model.",
         ),
+        "contents": ("outlive.cli.contents:contents", "Payloads that are stored outside of histories."),
         "ledger": ("outlive.cli.ledger:ledger", "Run the ledger alone, for instance beside a Temporal cluster."),
     },
 )

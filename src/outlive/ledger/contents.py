@@ -58,7 +58,8 @@ class Contents:
 
     def _own(self, digest: str, namespace: str, owner: str, now: int) -> asyncio.Future[None]:
         return self._database.write(
-            "INSERT INTO content_owner VALUES (?, ?, ?, ?) ON CONFLICT (namespace, owner, digest) DO NOTHING",
+            "INSERT INTO content_owner VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (namespace, owner, digest) DO UPDATE SET since = excluded.since",
             (namespace, owner, digest, now),
         )
 
@@ -83,8 +84,8 @@ class Contents:
     async def content_owners(self, namespace: str = "default", *, before: int | None = None) -> list[Owner]:
         rows = await self._database.scan(
             "SELECT o.owner, count(*), sum(c.size), min(o.since) FROM content_owner o"
-            " JOIN content c ON c.digest = o.digest WHERE o.namespace = ? AND o.since < ?"
-            " GROUP BY o.owner ORDER BY min(o.since), o.owner LIMIT 10000",
+            " JOIN content c ON c.digest = o.digest WHERE o.namespace = ?"
+            " GROUP BY o.owner HAVING max(o.since) < ? ORDER BY min(o.since), o.owner LIMIT 10000",
             (namespace, before if before is not None else 1 << 62),
         )
         return [Owner(namespace, owner, int(count), int(size), int(since)) for owner, count, size, since in rows]

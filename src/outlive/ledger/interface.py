@@ -152,7 +152,7 @@ class Ledger(Protocol):
         ...
 
     async def content_owners(self, namespace: str = "default", *, before: int | None = None) -> list[Owner]:
-        """Owners, those first that came first; `before`: only those that came before that moment."""
+        """Owners, those first that came first; `before`: only those that have kept nothing since that moment."""
         ...
 
     # -- streams
