@@ -25,6 +25,7 @@ class ServerConfig:
     ui_port: int | None = None  # None: no web pages
     ui_ip: str = "127.0.0.1"
     ui_public_path: str = ""
+    ui_hosts: tuple[str, ...] = ()  # names that the pages answer to on a loopback address, beside localhost
     http_port: int | None = None  # None: no HTTP API; 0 picks a free one
     ledger: bool = False  # whether a ledger runs beside it
     ledger_ip: str = "127.0.0.1"

@@ -169,7 +169,9 @@ class Server:
         address = _reached(self.config.ip, self.port)
         ledger = f"http://{_reached(self.config.ledger_ip, self._ledger.port)}" if self._ledger is not None else ""
         secret = self.config.ledger_secret
-        web = WebServer(address, self.config.ui_ip, port, self.config.ui_public_path, ledger, secret)
+        web = WebServer(
+            address, self.config.ui_ip, port, self.config.ui_public_path, ledger, secret, hosts=self.config.ui_hosts
+        )
         await web.start()
         self._web = web
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.web.conftest import Stage
+from tests.web.conftest import Stage, eventually
 from tests.web.web_workflows import HOSTILE_TEXT
 
 playwright = pytest.importorskip("playwright.async_api", reason="the playwright package is not installed")
@@ -155,3 +156,111 @@ async def test_a_phone_needs_no_scrolling_sideways(chromium: Any, stage: Stage, 
     async with opened(chromium, stage, path, PHONE) as page:
         await page.locator("main h1").wait_for()
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+async def test_a_run_is_acted_on_without_leaving_its_page(chromium: Any, stage: Stage) -> None:
+    handle = await stage.start("ResearchPipeline", "x", id="browser-acts")
+    async with opened(chromium, stage, stage.run_path(handle)) as page:
+        await page.get_by_text("Timer 300 ms", exact=True).first.wait_for()
+        await page.evaluate("window.sameDocument = true")
+        await page.get_by_role("button", name="Zoom in").click()
+        assert await page.locator(".timeline.zoomed .lane").first.evaluate("e => e.clientWidth > 1000")
+        await page.locator("#only-open").check()
+        assert not await page.get_by_text("Timer 300 ms", exact=True).first.is_visible()
+        await page.get_by_role("button", name="Signal…").click()
+        await page.get_by_role("dialog").get_by_label("Signal").fill("approve")
+        await page.get_by_role("dialog").get_by_label("Input").fill("maria")
+        await page.keyboard.press("Tab")
+        await page.get_by_role("button", name="Send").click()
+        await page.get_by_text("Not JSON (line 1, column 1)").wait_for()
+        assert await focused(page) == "f-signal-input"
+        await page.keyboard.press("ControlOrMeta+a")
+        await page.keyboard.type('"maria"')
+        await page.get_by_role("button", name="Send").click()
+        await page.get_by_text("Signal “approve” is sent.").wait_for()
+        await page.wait_for_selector("#header .chip.s-completed")
+        assert await page.evaluate("window.sameDocument")
+        await page.locator("#only-open").uncheck()
+        await page.locator("#timeline summary", has_text="embed").click()
+        await page.get_by_role("button", name="Reset to before it…").click()
+        assert int(await page.get_by_label("Event of the workflow task").input_value()) > 4
+        await page.keyboard.press("Escape")
+        await page.locator("#timeline summary", has_text="intro.md").last.click()
+        await page.locator(".child .timeline", has_text="count_words").wait_for()
+        await page.get_by_role("link", name="Ask").click()
+        await page.get_by_role("button", name="add_note").click()
+        assert await page.locator("#f-update-update").input_value() == "add_note"
+
+
+async def test_runs_are_found_chosen_and_ended_together(chromium: Any, stage: Stage) -> None:
+    handles = [await stage.start("HoldOn", 1.0, id=f"together-{n}", queue="nobody-polls") for n in range(3)]
+    async with opened(chromium, stage, "/namespaces/default/workflows") as page:
+        await page.keyboard.press("/")
+        await page.keyboard.type("WorkflowId STARTS_WITH 'together-")
+        await page.locator("#complete li").first.wait_for()
+        await page.keyboard.press("Escape")
+        await page.keyboard.type("' AND Execu")
+        await page.locator("#complete li", has_text="ExecutionStatus").wait_for()
+        await page.keyboard.press("Tab")
+        assert (await page.input_value("#query")).endswith("AND ExecutionStatus ")
+        await page.keyboard.type("= 'Running'")
+        await page.keyboard.press("Escape")
+        await page.keyboard.press("Enter")
+        await page.get_by_role("link", name="together-2").wait_for()
+        await page.keyboard.press("j")
+        await page.keyboard.press("x")
+        await page.keyboard.press("j")
+        await page.keyboard.press("x")
+        await page.get_by_role("button", name="Bulk: 2 chosen…").click()
+        await page.get_by_role("link", name="Terminate").click()
+        await page.get_by_role("heading", name="Terminate 2 runs?").wait_for()
+        await page.get_by_label("Reason").fill("tidy up")
+        await page.get_by_role("button", name="Terminate 2 runs").click()
+        await page.get_by_text("a batch over 2 runs has started").wait_for()
+
+    async def ended() -> int:
+        return sum([(await handle.describe()).close_time is not None for handle in handles])
+
+    await eventually(ended, lambda count: count == 2)
+
+
+async def test_scrolling_goes_on_and_stays_light(chromium: Any, stage: Stage) -> None:
+    for n in range(260):
+        await stage.start("HoldOn", 1.0, id=f"scroll-{n:03}", queue="scroll")
+    async with opened(chromium, stage, "/namespaces/default/workflows?query=TaskQueue = 'scroll'") as page:
+        await page.get_by_role("link", name="scroll-259").wait_for()
+        last = page.get_by_role("link", name="scroll-000")
+        async with asyncio.timeout(20):
+            while not await last.count():
+                await page.mouse.wheel(0, 2000)
+                await page.wait_for_timeout(20)
+        assert await page.locator("tr[id^=r-]").count() < 260, "rows far above have given way"
+        await page.evaluate("scrollTo(0, 3500)")
+        await page.get_by_role("link", name="scroll-190").wait_for()
+
+
+async def test_nothing_serious_for_people_who_cannot_see(chromium: Any, stage: Stage) -> None:
+    axe = pytest.importorskip("axe_playwright_python.async_playwright", reason="axe-playwright-python is not installed")
+    handle = await stage.start("ResearchPipeline", "x", id="axe-run")
+    sync = await stage.start("SyncForever", "x", id="axe-sync")
+    run = stage.run_path(handle)
+    runs = "/namespaces/default/workflows"
+    pages = {
+        "light": [f"{runs}?query=WorkflowType = 'SyncForever'", f"{run}/ask"],
+        "dark": [stage.run_path(sync)],
+    }
+    context = await chromium.new_context(viewport=DESKTOP, base_url=stage.url)
+    page = await context.new_page()
+    checker = axe.Axe()
+    found = {}
+    options = {"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"], "resultTypes": ["violations"]}
+    for scheme, paths in pages.items():
+        await page.emulate_media(color_scheme=scheme)
+        for path in paths:
+            await page.goto(path)
+            results = await checker.run(page, options=options)
+            bad = [v for v in results.response["violations"] if v["impact"] in ("serious", "critical")]
+            if bad:
+                found[f"{scheme} {path}"] = [(v["id"], [n["html"][:120] for n in v["nodes"][:3]]) for v in bad]
+    await context.close()
+    assert found == {}

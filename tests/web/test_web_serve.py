@@ -71,3 +71,19 @@ async def test_small_answers_are_not_held_back(unused_tcp_port: int) -> None:
         elapsed = sorted([(await client.get("/healthz")).elapsed.total_seconds() for _ in range(15)])
     await web.stop()
     assert elapsed[3] < 0.035, "Nagle's algorithm waits 40 ms for every answer on a kept connection"
+
+
+async def test_only_names_of_this_machine_are_answered_to(unused_tcp_port: int) -> None:
+    web = WebServer(f"127.0.0.1:{unused_tcp_port}", "127.0.0.1", 0, hosts=["Pages.example"])
+    await web.start()
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{web.port}") as client:
+        for host, status in {
+            "localhost:1": 200,
+            "ui.localhost": 200,
+            "pages.example": 200,
+            "evil.example": 421,
+        }.items():
+            answer = await client.get("/healthz", headers={"host": host})
+            assert answer.status_code == status, host
+    assert "--ui-host evil.example" in answer.text
+    await web.stop()

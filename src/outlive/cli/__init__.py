@@ -33,6 +33,7 @@ class _Commands(LazyGroup):
         "budget": ("outlive.cli.budget:budget", "How much model calls may spend."),
         "cost": ("outlive.cli.cost:cost", "What model calls came to."),
         "approval": ("outlive.cli.approval:approval", "Questions that workflows ask people."),
+        "ui": ("outlive.cli.ui:ui", "The web pages alone, for instance of a Temporal cluster."),
         "fake-provider": (
             "outlive.cli.fake_provider:fake_provider",
             "A model provider for tests: OpenAI's and Anthropic's protocols, no model.",

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -52,9 +53,11 @@ def create_app(
     base_path: str = "",
     now: Callable[[], datetime] = utcnow,
     ledger: Ledger | None = None,
+    hosts: Sequence[str] | None = None,
 ) -> Starlette:
     """The pages of one server. ``base_path`` is the path that a proxy shows them below, whether it takes it
-    off or not. ``app.state.live.stop()`` ends the streams before the server that runs the app ends."""
+    off or not. ``hosts`` are the names that are answered to; None: any.
+    ``app.state.live.stop()`` ends the streams before the server that runs the app ends."""
     base = "/" + base_path.strip("/") if base_path.strip("/") else ""
     links = Links(base, render.static_version())
     site = Site(client, ledger, links, now)
@@ -65,6 +68,7 @@ def create_app(
         routes=routes,
         middleware=[
             Middleware(_Headers),
+            Middleware(_Hosts, hosts=hosts),
             Middleware(_BasePath, base=base),
             Middleware(Sessions, guard=site.guard, path=base),
         ],
@@ -127,6 +131,25 @@ class _Headers:
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+
+class _Hosts:
+    """Answers to known names alone, where there is a list of them."""
+
+    def __init__(self, app: ASGIApp, hosts: Sequence[str] | None) -> None:
+        self._app = app
+        self._hosts = None if hosts is None else {host.lower() for host in hosts}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._hosts is not None and scope["type"] == "http":
+            host = urlsplit(f"//{Headers(scope=scope).get('host', '')}").hostname or ""
+            if host not in self._hosts and not host.endswith(".localhost"):
+                words = (
+                    f"These pages do not answer to the name {host[:100]!r}. Start them with --ui-host {host[:100]}.\n"
+                )
+                await PlainTextResponse(words, status_code=421)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
 
 
 class _BasePath:

@@ -10,7 +10,8 @@ The pages and their client are imported when somebody first looks at them (outli
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
 from outlive.asgi import AsgiServer
 from outlive.web import bounds
@@ -22,10 +23,15 @@ if TYPE_CHECKING:
     from outlive.ledger.remote import HttpLedger
 
 
+_LOCAL: Final = ("127.0.0.1", "::1", "localhost")
+
+
 class WebServer:
     """The pages of the server at ``grpc_address``, on ``ip`` and ``port`` (0: any free one).
 
     ``ledger_address`` is that of the ledger, such as ``http://127.0.0.1:9233``; empty where there is none.
+    ``client`` is used in place of one for ``grpc_address``. On a loopback address only this machine's names are
+    answered to, and ``hosts``: a page elsewhere whose name was made to mean this machine could read all of it.
     """
 
     def __init__(
@@ -36,13 +42,17 @@ class WebServer:
         base_path: str = "",
         ledger_address: str = "",
         ledger_secret: str = "",
+        *,
+        hosts: Sequence[str] = (),
+        client: WorkflowServiceClient | None = None,
     ) -> None:
         self._grpc_address = grpc_address
         self._base_path = base_path
         self._ledger_address = ledger_address
         self._ledger_secret = ledger_secret
         self._ledger: HttpLedger | None = None
-        self._client: WorkflowServiceClient | None = None
+        self._client = client
+        self._hosts = [*_LOCAL, *hosts] if ip in _LOCAL else None
         self._app: Starlette | None = None
         self._server = AsgiServer(
             self._make_app,
@@ -58,12 +68,12 @@ class WebServer:
         from outlive.client import WorkflowServiceClient
         from outlive.web.app import create_app
 
-        self._client = WorkflowServiceClient(self._grpc_address)
+        self._client = self._client or WorkflowServiceClient(self._grpc_address)
         if self._ledger_address:
             from outlive.ledger.remote import HttpLedger
 
             self._ledger = HttpLedger(self._ledger_address, self._ledger_secret)
-        self._app = create_app(self._client, self._base_path, ledger=self._ledger)
+        self._app = create_app(self._client, self._base_path, ledger=self._ledger, hosts=self._hosts)
         return self._app
 
     @property

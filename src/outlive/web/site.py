@@ -103,7 +103,7 @@ class Site:
 
     def _refused(self, request: Request, view: ProblemView, problems: dict[str, str]) -> Response:
         if forms.SCRIPT_HEADER in request.headers:
-            return JSONResponse({"problems": problems}, status_code=view.status)
+            return JSONResponse({"problems": problems})  # with 200: browsers log any other status as an error
         return self.problem(request, view)
 
     def problem(self, request: Request, view: ProblemView) -> Response:
