@@ -61,10 +61,10 @@ async def load(client: WorkflowServiceClient, link: RunLink, now: Callable[[], d
 
 
 async def _started(client: WorkflowServiceClient, link: RunLink) -> WorkflowExecutionStartedEventAttributes:
-    first = (await run_view.ends(client, link)).first
-    if first is None:
+    events = await run_view.ends(client, link, closed=False)
+    if not events:
         raise NotFound(StatusCode.NOT_FOUND, "The history has no first event any more.")
-    return first.workflow_execution_started_event_attributes
+    return events[0].workflow_execution_started_event_attributes
 
 
 async def start(client: WorkflowServiceClient, link: RunLink, form: Form) -> RunLink:

@@ -120,25 +120,28 @@ async def standing(
 
 async def head(client: WorkflowServiceClient, link: RunLink, now: datetime) -> RunHeader:
     """The top of a run's further pages. Raises RpcError."""
-    described, fold = await asyncio.gather(describe(client, link), ends(client, link))
+    described = await describe(client, link)
+    fold = RunFold()
+    for event in await ends(client, link, closed=not statuses.of_run(described.workflow_execution_info.status).open):
+        fold.add(event)
     return header(described, fold, link.namespace, now)
 
 
-async def ends(client: WorkflowServiceClient, link: RunLink) -> RunFold:
-    """The first event of the run, and the one that closed it. Raises RpcError."""
-    fold = RunFold()
+async def ends(client: WorkflowServiceClient, link: RunLink, *, closed: bool) -> list[HistoryEvent]:
+    """The first event of the run, and of a closed one the last. Raises RpcError."""
     request = GetWorkflowExecutionHistoryRequest(
         namespace=link.namespace,
         execution=WorkflowExecution(workflow_id=link.workflow_id, run_id=link.run_id),
         maximum_page_size=1,
     )
-    last = GetWorkflowExecutionHistoryRequest()
-    last.CopyFrom(request)
-    last.history_event_filter_type = HistoryEventFilterType.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT
-    for answer in await asyncio.gather(*map(client.get_workflow_execution_history, (request, last))):
-        for event in answer.history.events[:1]:
-            fold.add(event)
-    return fold
+    requests = [request]
+    if closed:  # of an open run, servers wait for it
+        last = GetWorkflowExecutionHistoryRequest()
+        last.CopyFrom(request)
+        last.history_event_filter_type = HistoryEventFilterType.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT
+        requests.append(last)
+    answers = await asyncio.gather(*map(client.get_workflow_execution_history, requests))
+    return [event for answer in answers for event in answer.history.events[:1]]
 
 
 async def read(client: WorkflowServiceClient, link: RunLink, first: int) -> tuple[RunFold, Shown]:
