@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.outlive-setup
 
-.PHONY: setup test check demo bench bench-large bench-ledger bench-quota acceptance conformance rpcs lock
+.PHONY: setup test check demo bench bench-large bench-ui screenshots bench-ledger bench-quota acceptance conformance rpcs lock
 setup: $(STAMP)
 
 $(STAMP): pyproject.toml requirements.lock scripts/setup.sh
@@ -27,6 +27,12 @@ bench: setup
 
 bench-large: setup
 	$(BIN)/python -m benchmarks.large
+
+bench-ui: setup
+	$(BIN)/python -m benchmarks.ui
+
+screenshots: setup
+	$(BIN)/python scripts/screenshots.py
 
 bench-ledger: setup
 	$(BIN)/python -m benchmarks.ledger

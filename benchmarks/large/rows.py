@@ -56,9 +56,9 @@ WHERE seed.execution <= :step AND copy.id > :after AND copy.id <= :until
 async def measure_rows(folder: Path, sizes: Sizes) -> Figures:
     """Milliseconds of a page by filter, of counts, of a deep page; MiB of the server and of the file."""
     async with serving(folder) as (_, client):
-        await _seed(client)
+        await seed(client)
     began = time.perf_counter()
-    rows = _multiply(folder / "server.db", sizes.rows)
+    rows = multiply(folder / "server.db", sizes.rows)
     figures: Figures = {"rows": float(rows), "filling the file, s": time.perf_counter() - began}
     async with serving(folder, "frontend.namespaceRPS.visibility=100000") as (server, client):
         for name, query in FILTERS.items():
@@ -70,7 +70,7 @@ async def measure_rows(folder: Path, sizes: Sizes) -> Figures:
     return figures
 
 
-async def _seed(client: Client) -> None:
+async def seed(client: Client) -> None:
     """A thousand starts, a third of them ended."""
     kinds = {
         TEAM.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
@@ -95,7 +95,7 @@ async def _seed(client: Client) -> None:
             await handle.terminate()
 
 
-def _multiply(database: Path, wanted: int) -> int:
+def multiply(database: Path, wanted: int) -> int:
     """Copy the rows until there are as many as wanted. Returns how many there are."""
     connection = apsw.Connection(str(database))
     connection.execute("PRAGMA synchronous = OFF")

@@ -51,6 +51,16 @@ async def outlive_server() -> AsyncIterator[str]:
 
 
 @asynccontextmanager
+async def running_ledger() -> AsyncIterator[str]:
+    from outlive.ledger.run import RunningLedger
+
+    ledger = RunningLedger(None, "127.0.0.1", 0)
+    await ledger.start()
+    yield f"http://127.0.0.1:{ledger.port}"
+    await ledger.stop(0.5)
+
+
+@asynccontextmanager
 async def temporal_server() -> AsyncIterator[str]:
     executable = shutil.which("temporal", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     if executable is None:
@@ -82,6 +92,7 @@ class Stage:
     client: Client
     web: WebServer
     url: str
+    ledger: str
 
     async def start(self, workflow: str, *args: Any, id: str, queue: str = QUEUE) -> WorkflowHandle[Any, Any]:
         """Start a workflow of ``web_workflows``."""
@@ -96,9 +107,9 @@ class Stage:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def stage() -> AsyncIterator[Stage]:
     server = temporal_server if os.environ.get("OUTLIVE_WEB_TEST_SERVER") == "temporal" else outlive_server
-    async with server() as address:
+    async with server() as address, running_ledger() as ledger:
         client = await connected(address)
-        web = WebServer(address, "127.0.0.1", 0)
+        web = WebServer(address, "127.0.0.1", 0, ledger_address=ledger)
         worker = Worker(
             client,
             task_queue=QUEUE,
@@ -108,7 +119,7 @@ async def stage() -> AsyncIterator[Stage]:
         )
         async with worker:
             await web.start()
-            yield Stage(address, client, web, f"http://127.0.0.1:{web.port}")
+            yield Stage(address, client, web, f"http://127.0.0.1:{web.port}", ledger)
             await web.stop()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import timedelta
 from typing import Any
@@ -10,6 +11,7 @@ import httpx
 import pytest
 from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
 
+from outlive.ledger.client import Call, Result, Tokens, connect
 from tests.web.conftest import Stage, eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -153,3 +155,22 @@ async def test_everything_else_of_a_run_is_on_its_details(http: httpx.AsyncClien
     timeline = await http.get(f"{stage.run_path(handle)}/timeline")
     assert "count_words" in timeline.text
     assert "<html" not in timeline.text
+
+
+async def test_what_a_run_asked_of_models_is_shown_with_its_words_and_money(
+    http: httpx.AsyncClient, stage: Stage
+) -> None:
+    handle = await stage.start("AnalyseDocument", "x", id="acts-calls")
+    await handle.result()
+    page = desk(http, stage, handle)
+    assert "No model call" in (await http.get(f"{page.path}/model-calls")).text
+    async with connect(stage.ledger) as ledger:
+        call = Call(key="k", model="gpt-5-mini", provider="openai", run=handle.result_run_id or "", step="turn 1")
+        words = json.dumps([{"role": "user", "content": "Is it **wet**? <script>x</script>"}])
+        result = Result(usage=Tokens(100, 20), cost=5_000_000, record="full", prompt=words, answer="Yes.")
+        await ledger.record(call, result)
+    shown = (await http.get(f"{page.path}/model-calls")).text
+    assert "<strong>wet</strong>? &lt;script&gt;" in shown
+    assert "$0.0050" in shown
+    view = await page.view("/model-calls")
+    assert (view["sums"]["calls"], view["sums"]["output"], view["calls"][0]["answer"][0]["text"]) == (1, 20, "Yes.")

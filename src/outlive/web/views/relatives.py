@@ -46,7 +46,9 @@ async def load(client: WorkflowServiceClient, link: RunLink, now: Callable[[], d
     root = info.root_execution if info.root_execution.run_id else info.execution
     head, family, chain = await asyncio.gather(
         run_view.head(client, link, now()),
-        _listed(client, link.namespace, f"RootRunId = {quoted(root.run_id)}"),
+        _listed(
+            client, link.namespace, f"RootWorkflowId = {quoted(root.workflow_id)} AND RootRunId = {quoted(root.run_id)}"
+        ),
         _listed(client, link.namespace, f"WorkflowId = {quoted(link.workflow_id)}"),
     )
     infos = {one.execution.run_id: one for one in family}
