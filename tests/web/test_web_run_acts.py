@@ -152,6 +152,8 @@ async def test_everything_else_of_a_run_is_on_its_details(http: httpx.AsyncClien
     assert "&lt;script&gt;" in answer.text
     assert "5 min" in answer.text
     assert "why" in answer.text
+    listed = await http.get(f"{stage.run_path(handle)}/json", params={"from": "5"})
+    assert "EVENT_TYPE_ACTIVITY_TASK_SCHEDULED" in listed.text
     timeline = await http.get(f"{stage.run_path(handle)}/timeline")
     assert "count_words" in timeline.text
     assert "<html" not in timeline.text
@@ -173,4 +175,4 @@ async def test_what_a_run_asked_of_models_is_shown_with_its_words_and_money(
     assert "<strong>wet</strong>? &lt;script&gt;" in shown
     assert "$0.0050" in shown
     view = await page.view("/model-calls")
-    assert (view["sums"]["calls"], view["sums"]["output"], view["calls"][0]["answer"][0]["text"]) == (1, 20, "Yes.")
+    assert (view["sums"]["calls"], view["sums"]["output"], view["calls"][0]["messages"][1]["text"]) == (1, 20, "Yes.")

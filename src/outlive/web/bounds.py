@@ -19,6 +19,8 @@ NAMESPACES_MAX: Final = 2_000  # namespaces listed; beyond it one is gone to by 
 # One run ----------------------------------------------------------------------------------------
 HISTORY_PAGE: Final = 1_000  # events asked for in one call; servers answer fewer where they bound it lower
 HISTORY_WINDOW: Final = 100  # events listed at once: each carries its details, so a page stays near 300 kB
+JSON_WINDOW: Final = 20  # events of one page of the history as JSON
+JSON_EVENT: Final = 20_000  # characters of one event's JSON; the rest is one link away
 HISTORY_LIVE: Final = 600  # events listed at most on one live page before it stops adding to itself
 FOLD_EVENTS: Final = 20_000  # events that a timeline is made of: about 0.3 s of work, given up in pages
 TIMELINE_ROWS: Final = 200  # bars drawn; what is open or failed comes first, then what is newest

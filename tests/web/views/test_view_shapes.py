@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -138,9 +139,11 @@ def test_a_model_call_has_its_conversation_and_waits() -> None:
         asked_at=1_000, started_at=3_500, latency=1.5, input=10, output=5, cost=2_000_000, cache_hit=True,
     )  # fmt: skip
     found = model_calls.call(one)
-    assert [m.role for m in found.messages + found.answer] == ["system", "user", "assistant"]
+    assert [m.role for m in found.messages] == ["system", "user", "assistant"]
     assert (found.waited, found.cost, found.saved_by) == (2.5, 0.002, "cache")
     assert model_calls.sums([found, found]).input == 20
+    longer = model_calls.call(replace(one, prompt=json.dumps([*OPENAI[:2], OPENAI[4]]), answer="Take a coat."))
+    assert [c.known for c in model_calls.unrepeated([found, longer, longer])] == [0, 2, 3]
 
 
 def text(value: str) -> list[PayloadView]:

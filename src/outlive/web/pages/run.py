@@ -43,16 +43,16 @@ class _Run:
     async def shown(self, request: Request) -> Response:
         """The run's page."""
         link = link_of(request)
-        first = _number(request, "from", 1)
+        first = number_of(request, "from", 1)
         view = await run.load(self._client, link, first, self._site.links.run(link), self._site.now)
         return self._site.page(request, "run.html", view, tab="overview")
 
     async def live(self, request: Request) -> Response:
         """The stream of one run."""
-        last = _number(request, "last", 1)
+        last = number_of(request, "last", 1)
         if request.headers.get("last-event-id", "").isdecimal():
             last = max(last, int(request.headers["last-event-id"]))
-        listed = Listed(_number(request, "first", 1), last, request.query_params.get("follow") == "1")
+        listed = Listed(number_of(request, "first", 1), last, request.query_params.get("follow") == "1")
         return self._site.stream(self._site.live.run(link_of(request), listed))
 
     async def latest(self, request: Request) -> Response:
@@ -100,6 +100,7 @@ def link_of(request: Request) -> RunLink:
     return RunLink(params["namespace"], params["workflow_id"], str(params.get("run_id", "")))
 
 
-def _number(request: Request, name: str, least: int) -> int:
+def number_of(request: Request, name: str, least: int) -> int:
+    """A number of the address, ``least`` where there is none."""
     text = request.query_params.get(name, "")
     return max(int(text), least) if text.isdecimal() and len(text) < 10 else least

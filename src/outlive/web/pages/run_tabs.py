@@ -15,9 +15,9 @@ from temporalio.api.workflowservice.v1 import UpdateWorkflowExecutionRequest
 
 from outlive.web import acts
 from outlive.web.forms import Done, FieldProblems, Form, Shown
-from outlive.web.pages.run import RUN_AT, link_of
+from outlive.web.pages.run import RUN_AT, link_of, number_of
 from outlive.web.site import Handler, Site
-from outlive.web.views import again, ask, compare, details, model_calls, relatives, run
+from outlive.web.views import again, ask, compare, details, json_history, model_calls, relatives, run
 from outlive.web.views.bulk import IDENTITY
 from outlive.web.views.groups import RunLink
 
@@ -33,6 +33,7 @@ def routes(site: Site) -> list[Route]:
         Route(f"{RUN_AT}/relatives", page.relatives),
         Route(f"{RUN_AT}/model-calls", page.model_calls),
         Route(f"{RUN_AT}/details", page.details),
+        Route(f"{RUN_AT}/json", page.json),
         Route(f"{RUN_AT}/again", page.again, methods=["GET"]),
         Route(f"{RUN_AT}/timeline", page.timeline),
         Route("/namespaces/{namespace}/compare", page.compare),
@@ -78,6 +79,12 @@ class _Tabs:
         """Everything else that the server tells."""
         view = await details.load(self._client, link_of(request), self._site.now)
         return self._site.page(request, "run/details.html", view, tab="details")
+
+    async def json(self, request: Request) -> Response:
+        """The history as JSON, some events at a time."""
+        first = number_of(request, "from", 1)
+        view = await json_history.load(self._client, link_of(request), first, self._site.now)
+        return self._site.page(request, "run/json.html", view, tab="json")
 
     async def again(self, request: Request) -> Response:
         """The form that starts the workflow again."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import difflib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -19,7 +19,7 @@ from outlive.web.views import run as run_view
 from outlive.web.views.groups import Group, RunLink
 from outlive.web.views.model_calls import Sums
 from outlive.web.views.payloads import PayloadView
-from outlive.web.views.run import RunHeader
+from outlive.web.views.run import RunHeader, RunView
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +74,17 @@ async def load(
         result=results,
         same_input=all(line.side == "both" for line in inputs),
         same_result=all(line.side == "both" for line in results),
-        steps=pairs([row.group for row in one.timeline.rows], [row.group for row in other.timeline.rows]),
+        steps=pairs(_steps(one), _steps(other)),
         left_calls=await _calls(ledger, one.header.link),
         right_calls=await _calls(ledger, other.header.link),
     )
+
+
+def _steps(view: RunView) -> list[Group]:
+    """The run's groups, without its own id in their notes: children are often named after their parent."""
+    own = view.header.link.workflow_id
+    groups = [row.group for row in view.timeline.rows]
+    return [replace(group, note=group.note.replace(own, "…")) if own in group.note else group for group in groups]
 
 
 async def _calls(ledger: Ledger | None, link: RunLink) -> Sums | None:
@@ -93,8 +100,7 @@ async def _calls(ledger: Ledger | None, link: RunLink) -> Sums | None:
 
 def lines(left: Sequence[PayloadView], right: Sequence[PayloadView]) -> list[Line]:
     """The values' texts as one difference, line by line, bounded."""
-    one = [line for p in left for line in p.text.splitlines()][: bounds.DIFF_LINES]
-    other = [line for p in right for line in p.text.splitlines()][: bounds.DIFF_LINES]
+    one, other = _text(left), _text(right)
     found: list[Line] = []
     for kind, a, b, c, d in difflib.SequenceMatcher(None, one, other, autojunk=False).get_opcodes():
         if kind == "equal":
@@ -103,6 +109,12 @@ def lines(left: Sequence[PayloadView], right: Sequence[PayloadView]) -> list[Lin
             found += [Line("left", text) for text in one[a:b]]
             found += [Line("right", text) for text in other[c:d]]
     return found
+
+
+def _text(values: Sequence[PayloadView]) -> list[str]:
+    """The values as lines: a text in Markdown as it is written, anything else as its JSON."""
+    texts = [p.shape.markdown if p.shape is not None and p.shape.kind == "markdown" else p.text for p in values]
+    return [line for text in texts for line in text.splitlines()][: bounds.DIFF_LINES]
 
 
 def pairs(left: Sequence[Group], right: Sequence[Group]) -> list[Pair]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from outlive.client import WorkflowServiceClient
 from outlive.ledger.interface import Ledger
@@ -21,7 +22,7 @@ from outlive.web.views.shapes import Message
 @dataclass(frozen=True, slots=True)
 class ModelCall:
     """One attempt at a call. Times are moments, ``waited`` (for quota), ``first_token`` and ``took`` seconds;
-    money is dollars."""
+    money is dollars. ``known`` of its messages stood in the call before it as well."""
 
     key: str
     step: str
@@ -42,7 +43,7 @@ class ModelCall:
     saved: float
     saved_by: str
     messages: list[Message] = field(default_factory=list)
-    answer: list[Message] = field(default_factory=list)
+    known: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ async def load(
     """Ask the server and the ledger. Raises RpcError, LedgerError."""
     head = await run_view.head(client, link, now())
     page = await ledger.attempts(Filter(namespace=link.namespace, run=link.run_id), limit=bounds.MODEL_CALLS)
-    calls = [call(one) for one in sorted(page.attempts, key=lambda one: (one.asked_at, one.key))]
+    calls = unrepeated([call(one) for one in sorted(page.attempts, key=lambda one: (one.asked_at, one.key))])
     return ModelCallsView(head, calls, sums(calls), bool(page.next))
 
 
@@ -101,26 +102,45 @@ def call(one: Attempt) -> ModelCall:
         cost=one.cost / NANO,
         saved=one.saved / NANO,
         saved_by=one.saved_by or ("cache" if one.cache_hit else ""),
-        messages=_messages(one.prompt, "user") if one.record == "full" else [],
-        answer=_messages(one.answer, "assistant") if one.record == "full" else [],
+        messages=_conversation(one) if one.record == "full" else [],
     )
 
 
-def _messages(text: str, role: str) -> list[Message]:
-    """A recorded prompt or answer: a conversation in any provider's form, else one message of its text."""
+def unrepeated(calls: list[ModelCall]) -> list[ModelCall]:
+    """The calls, each knowing how much of its conversation the one before it had already."""
+    found: list[ModelCall] = []
+    for one in calls:
+        before = found[-1].messages if found else []
+        known = 0
+        for mine, theirs in zip(one.messages, before, strict=False):
+            if (mine.role, mine.text) != (theirs.role, theirs.text):
+                break
+            known += 1
+        found.append(replace(one, known=min(known, len(one.messages) - 1) if one.messages else 0))
+    return found
+
+
+def _conversation(one: Attempt) -> list[Message]:
+    """The recorded prompt and answer, in any provider's form, as one conversation."""
+    parts = _parsed(one.prompt, "user") + _parsed(one.answer, "assistant")
+    return shapes.conversation(parts) or []
+
+
+def _parsed(text: str, role: str) -> list[Any]:
+    """Messages as they were recorded; a text that is none is one message."""
     if not text:
         return []
     try:
         value = json.loads(text) if len(text) <= bounds.PRETTY_BYTES * 4 else text
     except (ValueError, RecursionError):
         value = text
-    found = shapes.conversation(value if isinstance(value, list | dict) else None)
-    if not found and isinstance(value, dict):
-        found = shapes.conversation([{"role": role, **value}])
-    if found:
-        return found
-    words = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)
-    return [Message(role, words[: bounds.CHAT_CHARS])]
+    if isinstance(value, dict):
+        inner = value.get("messages") or value.get("contents")
+        value = inner if isinstance(inner, list) else [{"role": role, **value}]
+    if isinstance(value, list) and shapes.conversation(value):
+        return value
+    words = text if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)
+    return [{"role": role, "content": value if isinstance(value, str) else words}]
 
 
 def sums(calls: list[ModelCall]) -> Sums:
