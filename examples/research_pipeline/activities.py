@@ -26,15 +26,15 @@ from examples.research_pipeline.contract import (
     RunRef,
     call_key,
 )
-from examples.research_pipeline.documents.loaders import Document, Unreadable, read_local, read_url
+from examples.research_pipeline.documents.loaders import read_local, read_url
 from examples.research_pipeline.documents.sources import Kind, Source, discover
 from examples.research_pipeline.embedding import Embedder
 from examples.research_pipeline.models import Analysis, Analyst, Excerpt, Finding, Overview
 from examples.research_pipeline.report import write_report
-from examples.research_pipeline.splitting import split_document
 from examples.research_pipeline.steps import step
 from examples.research_pipeline.store.library import StoredPassage, as_blob
 from examples.research_pipeline.store.stores import Stores
+from outlive.ai.documents import Document, Unreadable, split
 
 _READ_AT_ONCE = 8
 _EMBED_AT_ONCE = 64
@@ -100,7 +100,7 @@ class PipelineActivities:
         async with step(self.stores.trace, job.run, "embed", ",".join(job.document_ids)):
             for document_id in job.document_ids:
                 text = self.stores.library.text(document_id)
-                self.stores.library.add_passages(document_id, await asyncio.to_thread(split_document, text))
+                self.stores.library.add_passages(document_id, await asyncio.to_thread(split, text))
             missing = self.stores.library.without_vector(job.document_ids, self.embedder.name)
             for start in range(0, len(missing), _EMBED_AT_ONCE):
                 batch = missing[start : start + _EMBED_AT_ONCE]

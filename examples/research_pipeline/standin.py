@@ -21,7 +21,7 @@ from examples.research_pipeline.models import (
     Usage,
 )
 from examples.research_pipeline.ranking import rank
-from examples.research_pipeline.splitting import sentences
+from examples.research_pipeline.sentences import sentences
 
 _FINDINGS = 4
 _STATEMENTS = 8

@@ -10,9 +10,9 @@ from contextlib import asynccontextmanager
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from examples.research_pipeline.documents.sources import SourceNotFound
 from examples.research_pipeline.models import ModelRefused
 from examples.research_pipeline.store.trace import Trace
+from outlive.ai.documents import SourceNotFound
 
 _FINAL = (ModelRefused, SourceNotFound)
 _BEATS_PER_TIMEOUT = 3

@@ -9,14 +9,13 @@ import pytest
 
 from examples.research_pipeline.activities import supported_findings
 from examples.research_pipeline.contract import Approval, Conclusion, DocumentRef, FailedDocument, Verdict
-from examples.research_pipeline.documents.loaders import Document
 from examples.research_pipeline.effort import efforts, timeline, total
 from examples.research_pipeline.models import Analysis, Finding, Overview, Statement, Usage
 from examples.research_pipeline.report import write_report
-from examples.research_pipeline.splitting import Passage
 from examples.research_pipeline.store.library import StoredPassage
 from examples.research_pipeline.store.stores import Stores
 from examples.research_pipeline.store.trace import Attempt
+from outlive.ai.documents import Document, Passage
 
 _EVIL = '<script>alert("x")</script><img src=x onerror=alert(1)>'
 
@@ -67,7 +66,9 @@ def page(stores: Stores, tmp_path: Path) -> _Page:
         (hostile, f"Bread is baked. {_EVIL}"),
     ):
         stores.library.add(document)
-        stores.library.add_passages(document.id, [Passage("Head", "Nothing."), Passage(f"On {_EVIL}", text)])
+        stores.library.add_passages(
+            document.id, [Passage(0, 0, 8, "Nothing.", "Head"), Passage(1, 8, 9, text, f"On {_EVIL}")]
+        )
         stores.results.add_source("run/1", document.title, document.id, None)
     stores.results.add_source("run/1", "gone.txt", None, f"not there {_EVIL}")
     for document, quote in (

@@ -7,13 +7,12 @@ from pathlib import Path
 import pytest
 
 from examples.research_pipeline.contract import Approval, Conclusion, DocumentRef, FailedDocument, Verdict
-from examples.research_pipeline.documents.loaders import Document
 from examples.research_pipeline.embedding import HashingEmbedder
 from examples.research_pipeline.models import Analysis, Finding, Overview, Statement, Usage
-from examples.research_pipeline.splitting import Passage
 from examples.research_pipeline.store.database import open_database
 from examples.research_pipeline.store.library import Library, as_blob
 from examples.research_pipeline.store.stores import Stores
+from outlive.ai.documents import Document, Passage
 
 FERRY = Document("Ferries", "https://ferry.test", "text/plain", "About ferries.")
 BREAD = Document("Bread", "/bread.txt", "text/plain", "About bread.")
@@ -27,7 +26,7 @@ async def fill(stores: Stores) -> None:
         (BREAD, ["Bread is baked."]),
     ):
         stores.library.add(document)
-        stores.library.add_passages(document.id, [Passage("Head", text) for text in texts])
+        stores.library.add_passages(document.id, [Passage(0, 0, len(text), text, "Head") for text in texts])
     missing = stores.library.without_vector([FERRY.id, BREAD.id], embedder.name)
     vectors = (await embedder.embed([passage.text for passage in missing])).values
     stores.library.add_vectors(embedder.name, [(p.id, v) for p, v in zip(missing, vectors, strict=True)])

@@ -1,4 +1,4 @@
-"""Splitting, ranking, hashing, and the stand-in that is built on them."""
+"""Sentences, ranking, hashing, and the stand-in that is built on them."""
 
 from __future__ import annotations
 
@@ -7,39 +7,12 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from examples.research_pipeline.embedding import HashingEmbedder
 from examples.research_pipeline.models import Excerpt, NumberedFinding
 from examples.research_pipeline.ranking import rank
-from examples.research_pipeline.splitting import MAX_CHARS, sentences, split_document
+from examples.research_pipeline.sentences import sentences
 from examples.research_pipeline.standin import StandIn
-
-_WORDS = st.text("abcdefg .!?'\n#-", min_size=1, max_size=4000)
-
-
-@given(_WORDS)
-def test_splitting_loses_no_character_but_space_and_headings(text: str) -> None:
-    body = "\n\n".join(block for block in text.split("\n\n") if not block.startswith("#"))
-    passages = split_document(body)
-    assert "".join("".join(p.text for p in passages).split()) == "".join(body.split())
-    assert all(len(passage.text) <= MAX_CHARS for passage in passages)
-
-
-def test_passages_stop_at_headings_and_carry_the_trail() -> None:
-    passages = split_document("Before.\n\n# One\n\nText.\n\n## Two\n\nMore.\n\n# Three\n\nEnd.")
-    assert [(p.heading, p.text) for p in passages] == [
-        ("", "Before."),
-        ("One", "Text."),
-        ("One › Two", "More."),
-        ("Three", "End."),
-    ]
-
-
-def test_a_block_without_sentences_or_spaces_is_cut_all_the_same() -> None:
-    passages = split_document("x" * (3 * MAX_CHARS))
-    assert [len(passage.text) for passage in passages] == [MAX_CHARS] * 3
 
 
 def test_sentences_end_where_a_reader_ends_them() -> None:

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import apsw
 import sqlite_vec  # type: ignore[import-untyped]
 
-from examples.research_pipeline.documents.loaders import Document
-from examples.research_pipeline.splitting import Passage
+from outlive.ai.documents import Document, Passage
+from outlive.ai.documents.index import fused, terms
 
-_FUSION = 60
-"""The usual constant of reciprocal rank fusion: how much the first ranks count more than the later ones."""
 _POOL = 40
 """How many hits of each kind are fused."""
 _COLUMNS = "id, document_id, number, heading, text"
-_TERM = re.compile(r"\w{2,}")
 
 
 @dataclass(frozen=True)
@@ -102,12 +98,8 @@ class Library:
 
         The two rankings are fused by rank, so that neither's scale matters.
         """
-        scores: dict[int, float] = {}
-        for ranking in (self._by_words(question, document_id), self._by_vector(vector, model, document_id)):
-            for rank, passage_id in enumerate(ranking):
-                scores[passage_id] = scores.get(passage_id, 0.0) + 1 / (_FUSION + rank)
-        best = sorted(scores, key=lambda passage_id: (-scores[passage_id], passage_id))[:count]
-        return [self.passage(passage_id) for passage_id in best]
+        rankings = (self._by_words(question, document_id), self._by_vector(vector, model, document_id))
+        return [self.passage(passage_id) for passage_id, _ in fused(*rankings, count=count)]
 
     def passage(self, passage_id: int) -> StoredPassage:
         """One passage. Raises KeyError if there is none of that id."""
@@ -117,7 +109,7 @@ class Library:
 
     def _by_words(self, question: str, document_id: str | None) -> list[int]:
         # Quoted, every word is a word: a question may hold what FTS5 reads as an operator.
-        words = " OR ".join(f'"{word}"' for word in _TERM.findall(question))
+        words = " OR ".join(f'"{word}"' for word in terms(question))
         if not words:
             return []
         rows = self._db.execute(

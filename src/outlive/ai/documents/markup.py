@@ -9,9 +9,6 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
-from docutils.core import publish_parts
-from markdown_it import MarkdownIt
-
 _SILENT = frozenset({"script", "style", "template", "noscript", "svg", "math", "nav", "form", "button", "head"})
 _BLOCKS = frozenset(
     [
@@ -138,11 +135,15 @@ def text_of_html(page: str) -> tuple[str, str]:
 
 def text_of_markdown(source: str) -> str:
     """The readable text of CommonMark, with the tables that GitHub and PyPI render."""
+    from markdown_it import MarkdownIt
+
     return text_of_html(MarkdownIt("commonmark").enable("table").render(source))[1]
 
 
 def text_of_restructured_text(source: str) -> str:
     """The readable text of reStructuredText; directives that docutils does not know are left out."""
+    from docutils.core import publish_parts
+
     parts = publish_parts(source, writer="html5", settings_overrides=_REST_SETTINGS)
     page = re.sub(r'<aside class="system-message.*?</aside>', "", str(parts["body"]), flags=re.DOTALL)
     return text_of_html(page)[1]
