@@ -16,6 +16,7 @@ from typing import Final, TypeVar
 from outlive.client import NotFound, RpcError, WorkflowServiceClient
 from outlive.ledger.errors import LedgerError
 from outlive.web import bounds
+from outlive.web.contents import Whole, fetch_into
 from outlive.web.follow import Follower
 from outlive.web.links import Links
 from outlive.web.render import Renderer
@@ -55,12 +56,18 @@ class Live:
     """Makes the streams. :meth:`stop` ends them all."""
 
     def __init__(
-        self, client: WorkflowServiceClient, renderer: Renderer, links: Links, now: Callable[[], datetime]
+        self,
+        client: WorkflowServiceClient,
+        renderer: Renderer,
+        links: Links,
+        now: Callable[[], datetime],
+        whole: Whole,
     ) -> None:
         self._client = client
         self._renderer = renderer
         self._links = links
         self._now = now
+        self._whole = whole
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
@@ -136,6 +143,7 @@ class Live:
                     return
             follower.check()
             follower.news.clear()
+            await fetch_into((follower.fold.first, follower.fold.closing), self._whole)
             began = clock()
             lines = [e for e in follower.lines if e.event_id > listed.last] if listed.follow else []
             last = lines[-1].event_id if lines else listed.last

@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from outlive.client import RpcError, WorkflowServiceClient
 from outlive.ledger.errors import LedgerError
 from outlive.web import bounds, forms, render
+from outlive.web.contents import Contents
 from outlive.web.forms import Done, FieldProblems, Form, FormRefused, Guard, Shown
 from outlive.web.links import Links
 from outlive.web.live import Live
@@ -34,7 +35,12 @@ class Site:
     """The pages of one server. ``ledger`` is None where no ledger is known; ``now`` is the time of day."""
 
     def __init__(
-        self, client: WorkflowServiceClient, ledger: Ledger | None, links: Links, now: Callable[[], datetime]
+        self,
+        client: WorkflowServiceClient,
+        ledger: Ledger | None,
+        links: Links,
+        now: Callable[[], datetime],
+        contents: Contents | None = None,
     ) -> None:
         self.client = client
         self.ledger = ledger
@@ -43,7 +49,8 @@ class Site:
         self.guard = Guard()
         self.renderer = render.Renderer(links)
         self.renderer.has_ledger = ledger is not None
-        self.live = Live(client, self.renderer, links, now)
+        self.contents = contents or Contents(ledger=ledger)
+        self.live = Live(client, self.renderer, links, now, self.contents.whole)
 
     def namespace(self, request: Request) -> str:
         """The namespace that the address names; the client's own where it names none."""

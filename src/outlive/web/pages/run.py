@@ -9,11 +9,12 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from temporalio.api.common.v1 import Payload
 
+from outlive.web.contents import fetch_into
 from outlive.web.live import Listed
 from outlive.web.raw import download, history_json, image
 from outlive.web.site import Site
 from outlive.web.views import fields, history, run
-from outlive.web.views.fold import attributes
+from outlive.web.views.fold import RunFold, attributes
 from outlive.web.views.groups import RunLink
 
 # A workflow id may hold slashes: a run's id, which is a UUID, ends it.
@@ -44,7 +45,7 @@ class _Run:
         """The run's page."""
         link = link_of(request)
         first = number_of(request, "from", 1)
-        view = await run.load(self._client, link, first, self._site.links.run(link), self._site.now)
+        view = await run.load(self._client, link, first, self._site.links.run(link), self._site.now, self._fetch)
         return self._site.page(request, "run.html", view, tab="overview")
 
     async def live(self, request: Request) -> Response:
@@ -91,7 +92,10 @@ class _Run:
         payload = fields.payload_at(a, request.path_params["number"]) if a is not None else None
         if payload is None:
             raise HTTPException(404)
-        return payload
+        return await self._site.contents.whole(payload)
+
+    async def _fetch(self, fold: RunFold) -> None:
+        await fetch_into((fold.first, fold.closing), self._site.contents.whole)
 
 
 def link_of(request: Request) -> RunLink:

@@ -13,7 +13,7 @@ from outlive.web import bounds
 from outlive.web.views import shapes
 from outlive.web.views.shapes import Shape
 
-Kind = Literal["json", "text", "bytes", "null", "encrypted", "unknown"]
+Kind = Literal["json", "text", "bytes", "null", "encrypted", "stored", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ def kind_of(encoding: str) -> Kind:
         "binary/plain": "bytes",
         "binary/protobuf": "bytes",
         "binary/encrypted": "encrypted",
+        "binary/outlive": "stored",
         "text/plain": "text",
     }
     return known.get(encoding, "unknown")

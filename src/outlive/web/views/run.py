@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -101,10 +101,18 @@ async def describe(client: WorkflowServiceClient, link: RunLink) -> DescribeWork
 
 
 async def load(
-    client: WorkflowServiceClient, link: RunLink, first: int, address: str, now: Callable[[], datetime]
+    client: WorkflowServiceClient,
+    link: RunLink,
+    first: int,
+    address: str,
+    now: Callable[[], datetime],
+    fetch: Callable[[RunFold], Awaitable[None]] | None = None,
 ) -> RunView:
-    """Ask the server; ``first`` is the id of the first event to list. Raises RpcError."""
+    """Ask the server; ``first`` is the id of the first event to list; ``fetch`` completes the input and the result
+    where they are elsewhere. Raises RpcError."""
     (described, reasons), (fold, shown) = await asyncio.gather(standing(client, link, now()), read(client, link, first))
+    if fetch is not None:
+        await fetch(fold)
     return view(described, reasons, fold, shown, link.namespace, client.address, address, now())
 
 
