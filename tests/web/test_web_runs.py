@@ -8,6 +8,7 @@ import httpx
 import pytest
 from temporalio.client import WorkflowExecutionStatus
 
+from outlive.ledger.client import Approval, Budget, Call, Result, Tokens, connect
 from tests.web.conftest import Stage, eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -77,8 +78,48 @@ async def test_a_batch_says_what_it_would_do_then_does_it(http: httpx.AsyncClien
     assert "Look again first" in many.json()["problems"][""]
     done = await http.post(f"{LIST}.bulk", data={**data, "reason": "tidy up"}, headers=SCRIPT)
     assert done.json()["words"] == "Terminate: a batch over 2 runs has started."
+    batch = done.json()["location"]
+
+    async def state() -> dict[str, object]:
+        found: dict[str, object] = (await http.get(batch, headers=JSON)).json()
+        return found
+
+    ended = await eventually(state, lambda found: "Completed" in str(found["row"]))
+    assert (ended["total"], ended["done"], ended["reason"]) == (2, 2, "tidy up")
+    assert "Terminate 2 runs" in (await http.get(batch)).text
+    assert "Terminate" in (await http.get("/namespaces/default/batches")).text
+    stopped = await http.post(f"{batch}/stop", data={"token": data["token"], "reason": "late"}, headers=SCRIPT)
+    assert set(stopped.json()) & {"problems", "location"}
 
     async def statuses() -> list[WorkflowExecutionStatus | None]:
         return [(await handle.describe()).status for handle in handles]
 
     await eventually(statuses, lambda found: set(found) == {WorkflowExecutionStatus.TERMINATED})
+
+
+async def test_the_first_page_says_what_needs_somebody(http: httpx.AsyncClient, stage: Stage) -> None:
+    lonely = await stage.start("HoldOn", 1.0, id="home-lonely", queue="home's queue")
+    failing = await stage.start("ChargeCustomer", 1, id="home-failed")
+    async with connect(stage.ledger) as ledger:
+        asked = Approval(id="home-1", title="Publish <it>?", workflow_id="home-lonely", assignee="maria")
+        await ledger.ask_approval(asked)
+        await ledger.put_budget(Budget("home", hard=2_000_000_000))
+        await ledger.record(Call(key="home", model="m"), Result(usage=Tokens(1, 1), cost=500_000_000))
+
+    async def home() -> dict[str, object]:
+        found: dict[str, object] = (await http.get("/", headers=JSON)).json()
+        return found
+
+    view = await eventually(
+        home, lambda v: "home's queue" in str(v["lonely"]) and "home-failed" in str(v["failed"]), seconds=20
+    )
+    assert "Publish <it>?" in str(view["approvals"])
+    page = (await http.get("/namespaces/default")).text
+    for words in ("Publish &lt;it&gt;?", "No worker polls task queue", "home-failed", "$0.50"):
+        assert words in page
+    async with http.stream("GET", "/namespaces/default/home.live") as answer:
+        async for line in answer.aiter_lines():
+            if "home-failed" in line:
+                break
+    await lonely.terminate()
+    assert failing.id == "home-failed"

@@ -13,6 +13,12 @@ BULK_GROWTH: Final = 1.1  # a batch is asked for again where more runs than this
 BULK_CHOSEN: Final = 200  # runs ticked one by one; an address with more breaks proxies
 QUERY_MAX: Final = 4_000  # characters of a list filter; an address longer than this breaks proxies
 
+HOME_ROWS: Final = 8  # rows of one part of the first page
+HOME_QUEUES: Final = 20  # task queues of open runs that are asked whether a worker polls them
+HOME_SCHEDULES: Final = 200  # schedules whose next start is looked at
+POLLER_GONE: Final = 70.0  # seconds without a poll: a worker's poll is answered, and made again, sooner
+BATCHES_PAGE: Final = 100
+
 NAMESPACES_PAGE: Final = 200  # namespaces asked for in one call
 NAMESPACES_MAX: Final = 2_000  # namespaces listed; beyond it one is gone to by its address
 

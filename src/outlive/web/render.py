@@ -73,6 +73,7 @@ class Renderer:
         self._env.globals.update(
             links=links,
             link=_link,
+            run_link=RunLink,
             next_page=_next_page,
             by_type=_by_type,
             csrf_token=csrf_token,

@@ -6,6 +6,7 @@ from types import ModuleType
 from typing import Final
 
 from outlive.web.pages import (
+    batches,
     health,
     home,
     namespaces,
@@ -15,6 +16,7 @@ from outlive.web.pages import (
 )
 
 PAGES: Final[tuple[ModuleType, ...]] = (
+    batches,
     health,
     home,
     namespaces,
