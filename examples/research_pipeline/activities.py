@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import time
 from collections.abc import Sequence
@@ -125,6 +126,7 @@ class PipelineActivities:
                 self.analyst.name,
                 Analysis,
                 lambda: self.analyst.analyse(question, excerpt),
+                json.dumps([question, excerpt.title, excerpt.passages]),
             )
             supported = supported_findings(analysis, passages)
             self.stores.results.save_analysis(job.run, job.document.id, analysis, supported)
@@ -143,6 +145,7 @@ class PipelineActivities:
                 self.analyst.name,
                 Overview,
                 lambda: self.analyst.summarise(question, findings),
+                json.dumps([question, *([each.number, each.document, each.claim] for each in findings)]),
             )
             self.stores.results.save_overview(job.run, overview)
 

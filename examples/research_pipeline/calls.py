@@ -18,6 +18,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
+from examples.research_pipeline.metering import Ended, Metering
 from examples.research_pipeline.models import Reply, Usage
 from examples.research_pipeline.store.trace import Trace
 
@@ -35,6 +36,8 @@ class Event(StrEnum):
     """No usable answer: an error, or a cancelled attempt."""
     REUSED = "reused"
     """No request was sent: the store already had the answer under this key."""
+    CACHED = "cached"
+    """No request was sent: an earlier run had asked the same, and the ledger kept the answer."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +87,10 @@ def read_log(path: Path) -> list[Line]:
 class ModelCalls:
     """Makes model calls once per idempotency key."""
 
-    def __init__(self, log: CallLog, trace: Trace) -> None:
+    def __init__(self, log: CallLog, trace: Trace, metering: Metering | None = None) -> None:
         self._log = log
         self._trace = trace
+        self._metering = metering
 
     async def once(
         self,
@@ -96,8 +100,11 @@ class ModelCalls:
         model: str,
         answer_type: type[Answer],
         call: Callable[[], Awaitable[Reply[Answer]]],
+        prompt: str = "",
     ) -> Answer:
         """The answer stored under `key`, or that of `call`, which is then stored.
+
+        With a ledger, a call waits for quota and budget, and what `prompt` has been answered before is not asked again.
 
         Between an answer's arrival and its storing a crash still costs a second call: nobody but the
         provider could close that gap.
@@ -106,9 +113,30 @@ class ModelCalls:
         if stored is not None:
             self._log.write(Event.REUSED, key, model)
             return answer_type.model_validate_json(stored)
+        if self._metering is None:
+            return await self._made(run, step, key, model, call)
+        kept = await self._metering.cached(run, step, key, prompt)
+        if kept is not None:
+            self._trace.save_call(key, run, step, model, Usage(), 0.0, kept)
+            self._log.write(Event.CACHED, key, model)
+            return answer_type.model_validate_json(kept)
+        async with self._metering.turn(run, step, key, prompt) as ended:
+            return await self._made(run, step, key, model, call, ended)
+
+    async def _made(
+        self,
+        run: str,
+        step: str,
+        key: str,
+        model: str,
+        call: Callable[[], Awaitable[Reply[Answer]]],
+        ended: Ended | None = None,
+    ) -> Answer:
         async with self.logged(run, step, key, model) as finish:
             reply = await call()
             finish(reply.usage, reply.answer.model_dump_json())
+        if ended is not None:
+            ended.usage, ended.answer = reply.usage, reply.answer.model_dump_json()
         return reply.answer
 
     @asynccontextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Coroutine
+from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -35,6 +36,7 @@ from examples.research_pipeline.store.library import as_blob
 from examples.research_pipeline.store.stores import open_stores
 from examples.research_pipeline.worker import run_worker, stop_on_signals
 from examples.research_pipeline.workflows import ResearchWorkflow
+from outlive.ledger.client import connect
 
 T = TypeVar("T")
 
@@ -74,14 +76,18 @@ def main() -> None:
 @_namespace
 @_data
 @click.option("--pace", type=float, default=0.0, help="Seconds that each call of the stand-in lasts.")
-def worker(address: str, namespace: str, data: Path, pace: float) -> None:
+@click.option("--ledger", "ledger_address", envvar="OUTLIVE_LEDGER", help="URL of a ledger for model calls.")
+def worker(address: str, namespace: str, data: Path, pace: float, ledger_address: str | None) -> None:
     """Do the work of the pipelines until stopped."""
 
     async def serve() -> None:
         analyst, embedder = analyst_from_environment(pace), embedder_from_environment()
         client = await Client.connect(address, namespace=namespace)
         click.echo(f"worker on {address}, task queue {TASK_QUEUE}: {analyst.name}; {embedder.name}")
-        await run_worker(client, DataFolder(data), analyst, embedder, stop_on_signals())
+        async with AsyncExitStack() as stack:
+            ledger = await stack.enter_async_context(connect(ledger_address)) if ledger_address else None
+            stop = stop_on_signals()
+            await run_worker(client, DataFolder(data), analyst, embedder, stop, ledger=ledger)
 
     _run(serve(), address)
 

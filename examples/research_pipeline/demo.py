@@ -47,7 +47,9 @@ from examples.research_pipeline.settings import (
     analyst_from_environment,
     embedder_from_environment,
 )
+from examples.research_pipeline.spending import Spending, dollars
 from examples.research_pipeline.workflows import ResearchWorkflow
+from outlive.ledger.client import CostRow, LedgerError
 
 _KILL_AT = 0.4
 """Everything is killed once this share of the documents has been analysed."""
@@ -106,7 +108,7 @@ def main(sources: tuple[str, ...], server: str | None, data: Path | None, limit:
         named = [s if s.startswith(("http://", "https://")) else str(Path(s).resolve()) for s in sources]
         demo = Demo(console, _own_folder(folder), command, names, pace)
         holds = asyncio.run(demo.run(named or [INSTALLED_PACKAGES], limit))
-    except (DemoFailed, ModelRefused) as error:
+    except (DemoFailed, LedgerError, ModelRefused) as error:
         _fail(console, str(error))
     except WorkflowFailureError as error:
         _fail(console, f"the pipeline failed: {error.cause}")
@@ -132,15 +134,15 @@ class Demo:
             folder / "server.log",
         )
         worker = [sys.executable, "-m", "examples.research_pipeline", "worker", "--address", self._address]
-        self._worker = ChildProcess(
-            "worker", [*worker, "--data", str(folder), "--pace", str(pace)], folder / "worker.log"
-        )
+        self._spending = Spending(folder)
+        options = ["--data", str(folder), "--pace", str(pace), "--ledger", self._spending.address]
+        self._worker = ChildProcess("worker", [*worker, *options], folder / "worker.log")
 
     async def run(self, sources: list[str], limit: int) -> bool:
         """Show it; true if the proof holds. Raises DemoFailed, WorkflowFailureError."""
         with ExitStack() as children, Display(self._console) as display:
-            children.enter_context(self._server)
-            children.enter_context(self._worker)
+            for process in (self._server, self._spending.process, self._worker):
+                children.enter_context(process)
             self._introduce(display)
             client = await self._start_processes(display)
             name = f"research-{datetime.now():%Y%m%d-%H%M%S}"
@@ -154,7 +156,11 @@ class Demo:
             display.say(f"[bold]2[/]  The pipeline {name} is started.")
             kill = await self._kill_half_way(handle, display)
             end = await self._finish(handle, kill, display)
+            again = await self._again(client, sources, limit, display)
+            money = await self._spending.of_workflow(name), await self._spending.of_workflow(again.id)
+            await self._spending.close()
         self._report_proof(end, kill)
+        self._report_money(*money)
         self._say_what_next(end.result)
         return end.proof.holds
 
@@ -176,10 +182,12 @@ class Demo:
             ) from error
         client = await self._connect()
         took = time.monotonic() - began
+        self._spending.process.start()
+        quota = await self._spending.begin(_START_SECONDS)
         self._worker.start()
         display.say(
-            f"[bold]1[/]  Server (pid {self._server.pid}, ready in {took:.1f} s) and worker "
-            f"(pid {self._worker.pid}) are up, two processes beside this one."
+            f"[bold]1[/]  Server (pid {self._server.pid}, ready in {took:.1f} s), worker (pid {self._worker.pid}) and "
+            f"ledger are up, processes beside this one.\n   {quota}"
         )
         return client
 
@@ -206,6 +214,7 @@ class Demo:
                 continue
             if progress.stage in (Stage.SUMMARISING, Stage.WAITING, Stage.STORING, Stage.DONE):
                 raise DemoFailed("the fan-out was over before it could be interrupted: give it a longer --pace")
+            await self._look_at_money(display)
             if progress.documents and progress.analysed >= _KILL_AT * progress.documents and progress.running:
                 break
             await asyncio.sleep(_POLL_SECONDS)
@@ -224,10 +233,11 @@ class Demo:
         killed_at = time.monotonic()
         self._server.start()
         await self._connect()
+        budget = await self._spending.tighten()
         self._worker.start()
         display.say(
             f"[bold]4[/]  Both are started again on the same file (pids {self._server.pid} and "
-            f"{self._worker.pid}). Nobody tells the pipeline."
+            f"{self._worker.pid}). Nobody tells the pipeline.\n   {budget}"
         )
         first_after = None
         approved = False
@@ -235,6 +245,7 @@ class Demo:
             progress = await self._progress(handle, display)
             if progress is None:
                 continue
+            await self._look_at_money(display)
             if first_after is None and progress.analysed > len(kill.recorded):
                 first_after = time.monotonic() - killed_at
             if progress.stage is Stage.WAITING and not approved:
@@ -248,6 +259,26 @@ class Demo:
         result = await handle.result()
         proof = self._prove(result.run, kill)
         return Stage2(result, proof, first_after or time.monotonic() - killed_at)
+
+    async def _look_at_money(self, display: Display) -> None:
+        for sentence in await self._spending.look():
+            display.say(f"   {escape(sentence)}")
+
+    async def _again(self, client: Client, sources: list[str], limit: int, display: Display) -> Handle:
+        """The same question once more, in a run of its own. Raises WorkflowFailureError, DemoFailed."""
+        display.say("[bold]6[/]  The same pipeline once more, as a new run.")
+        handle = await client.start_workflow(
+            ResearchWorkflow.run,
+            ResearchRequest(sources=sources, limit=limit),
+            id=f"again-{datetime.now():%Y%m%d-%H%M%S}",
+            task_queue=TASK_QUEUE,
+            task_timeout=TASK_TIMEOUT,
+        )
+        try:
+            await asyncio.wait_for(handle.result(), _RUN_SECONDS)
+        except TimeoutError:
+            raise DemoFailed(f"the second run did not end; see {self._worker.log}") from None
+        return handle
 
     async def _progress(self, handle: Handle, display: Display) -> Progress | None:
         """The run's progress, shown; None if nobody answered. Raises DemoFailed if nobody will."""
@@ -294,6 +325,16 @@ class Demo:
         say(
             f"   First analysis {end.restart_seconds:.1f} s after the kill; "
             f"the whole demo {time.monotonic() - self._started:.1f} s."
+        )
+
+    def _report_money(self, first: CostRow, second: CostRow) -> None:
+        made_up = "" if MODEL_VARIABLE in os.environ else " (the stand-in is free: its prices are made up)"
+        self._say(f"\n[bold]The money[/], from the ledger{made_up}:")
+        self._say(f"   {dollars(first.cost)}  the first run, {first.calls} attempts")
+        self._say(f"   {dollars(self._spending.spent_at_kill)}  of it were paid before the kill, and not paid again")
+        self._say(
+            f"   {dollars(second.cost)}  the second run: {second.cache_hits} of {second.calls} answers were kept from "
+            f"the first, {dollars(second.saved)} saved"
         )
 
     def _say_what_next(self, result: ResearchResult) -> None:

@@ -14,10 +14,12 @@ from examples.research_pipeline.activities import PipelineActivities
 from examples.research_pipeline.calls import CallLog, ModelCalls
 from examples.research_pipeline.contract import TASK_QUEUE
 from examples.research_pipeline.embedding import Embedder
+from examples.research_pipeline.metering import Metering
 from examples.research_pipeline.models import Analyst
 from examples.research_pipeline.settings import DataFolder
 from examples.research_pipeline.store.stores import open_stores
 from examples.research_pipeline.workflows import DocumentWorkflow, ResearchWorkflow
+from outlive.ledger.client import Ledger
 
 
 async def run_worker(
@@ -27,12 +29,17 @@ async def run_worker(
     embedder: Embedder,
     stop: asyncio.Event,
     task_queue: str = TASK_QUEUE,
+    ledger: Ledger | None = None,
 ) -> None:
-    """Serve the task queue until `stop` is set, then let running activities end."""
+    """Serve the task queue until `stop` is set, then let running activities end.
+
+    With a ledger, model calls keep its quotas and budgets, and share their answers across runs.
+    """
+    metering = Metering(ledger, analyst.name, analyst.is_language_model, client.namespace) if ledger else None
     with open_stores(data.database) as stores, closing(CallLog(data.call_log)) as log:
         activities = PipelineActivities(
             stores=stores,
-            calls=ModelCalls(log, stores.trace),
+            calls=ModelCalls(log, stores.trace, metering),
             analyst=analyst,
             embedder=embedder,
             reports=data.reports,

@@ -9,9 +9,11 @@ import pytest
 from pydantic import BaseModel
 
 from examples.research_pipeline.calls import CallLog, Event, Line, ModelCalls, read_log
+from examples.research_pipeline.metering import Metering
 from examples.research_pipeline.models import Reply, Usage
 from examples.research_pipeline.proof import prove
 from examples.research_pipeline.store.stores import Stores
+from outlive.ledger.client import NANO, Filter, in_process
 
 
 class Word(BaseModel):
@@ -46,6 +48,22 @@ async def test_a_completed_call_is_answered_from_the_store(stores: Stores, tmp_p
     lines = read_log(tmp_path / "log")
     assert [line.event for line in lines] == [Event.BEGIN, Event.END, Event.REUSED]
     assert {(line.key, line.model, line.pid) for line in lines} == {("key", "model", os.getpid())}
+
+
+async def test_with_a_ledger_another_run_asks_no_more(stores: Stores, tmp_path: Path) -> None:
+    async with in_process() as ledger:
+        metering = Metering(ledger, "anthropic:claude-haiku-4-5", is_language_model=True)
+        calls, model = ModelCalls(CallLog(tmp_path / "log"), stores.trace, metering), Model()
+        for run in ("w1/1", "w2/1"):
+            word = await calls.once(run, "analyse", f"{run}/key", "model", Word, model, "What is it for?")
+            assert word.text == "1"
+        with pytest.raises(ConnectionError):
+            await calls.once("w3/1", "analyse", "w3", "model", Word, Model(failures=1), "Something else?")
+        (row,) = await ledger.costs("team", Filter(team="research"))
+        assert (row.calls, row.failed, row.cache_hits) == (3, 1, 1)
+        assert (row.cost, row.saved) == (NANO // 4, NANO // 4)
+    events = [line.event for line in read_log(tmp_path / "log")]
+    assert events == [Event.BEGIN, Event.END, Event.CACHED, Event.BEGIN, Event.FAILED]
 
 
 async def test_a_failed_call_is_logged_and_made_again(stores: Stores, tmp_path: Path) -> None:

@@ -35,6 +35,10 @@ def test_no_completed_call_runs_twice_when_everything_is_killed(
     ended = [line.key for line in read_log(data / "model-calls.jsonl") if line.event is Event.END]
     assert len(ended) == len(set(ended)) == 9
     assert len({line.pid for line in read_log(data / "model-calls.jsonl")}) == 2
+    assert re.search(r"[1-4] calls? waits? for a turn: the quota holds", shown.stdout)
+    assert re.search(r"The budget of \$0\.\d+ has stopped the run: [1-4] calls? waits? for money", shown.stdout)
+    assert "It is raised, as by `outlive budget raise research" in shown.stdout
+    assert re.search(r"\$0\.0000  the second run: 9 of 9 answers were kept from the first", shown.stdout)
     report = Path(shown.stdout.split("The report: ")[1].splitlines()[1].strip())
     assert "worker died" in report.read_text()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import apsw
-import sqlite_vec  # type: ignore[import-untyped]
+import sqlite_vec
 
 _BUSY_MS = 10_000
 """How long a write waits for another worker's transaction."""

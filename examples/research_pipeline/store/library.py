@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import apsw
-import sqlite_vec  # type: ignore[import-untyped]
+import sqlite_vec
 
 from outlive.ai.documents import Document, Passage
 from outlive.ai.documents.index import fused, terms
