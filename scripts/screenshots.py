@@ -111,7 +111,13 @@ async def _places(browser: Any, base: str) -> dict[str, str]:
     await page.goto("/")
     links = await page.eval_on_selector_all("#places a[data-go]", "all => all.map(a => a.getAttribute('href'))")
     await page.close()
-    return {link.rstrip("/").rpartition("/")[2] or "home": link for link in links}
+    return {_name(link): link for link in links}
+
+
+def _name(link: str) -> str:
+    """`/namespaces/default/schedules` as `schedules`; the namespace itself is `home`."""
+    parts = link.strip("/").split("/")
+    return "home" if len(parts) == 2 else parts[-1]
 
 
 if __name__ == "__main__":

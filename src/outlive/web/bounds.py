@@ -18,6 +18,8 @@ HOME_QUEUES: Final = 20  # task queues of open runs that are asked whether a wor
 HOME_SCHEDULES: Final = 200  # schedules whose next start is looked at
 POLLER_GONE: Final = 70.0  # seconds without a poll: a worker's poll is answered, and made again, sooner
 BATCHES_PAGE: Final = 100
+APPROVALS_CLOSED: Final = 30  # questions decided lately that the inbox still shows
+COST_ROWS: Final = 100  # groups of costs: the dearest
 
 NAMESPACES_PAGE: Final = 200  # namespaces asked for in one call
 NAMESPACES_MAX: Final = 2_000  # namespaces listed; beyond it one is gone to by its address

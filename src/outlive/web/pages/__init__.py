@@ -6,7 +6,9 @@ from types import ModuleType
 from typing import Final
 
 from outlive.web.pages import (
+    approvals,
     batches,
+    costs,
     health,
     home,
     namespaces,
@@ -16,7 +18,9 @@ from outlive.web.pages import (
 )
 
 PAGES: Final[tuple[ModuleType, ...]] = (
+    approvals,
     batches,
+    costs,
     health,
     home,
     namespaces,

@@ -95,7 +95,7 @@ async def load(
     )
     queues = list(dict.fromkeys(row.task_queue for row in open_runs))[: bounds.HOME_QUEUES]
     polled = await asyncio.gather(*(_polled(client, namespace, queue, at) for queue in queues))
-    approvals, spent, budgets = money
+    approvals, today, budgets = money
     return HomeView(
         namespace=namespace,
         running=by_status[0],
@@ -106,8 +106,8 @@ async def load(
         lonely=[queue for queue, one in zip(queues, polled, strict=True) if not one],
         approvals=[_waiting(one) for one in approvals],
         next=coming,
-        spent_today=spent,
-        budgets=[_spent(one) for one in budgets],
+        spent_today=today,
+        budgets=[spent(one) for one in budgets],
         address=client.address,
     )
 
@@ -192,7 +192,8 @@ def _waiting(one: Approval) -> Waiting:
     return Waiting(one.id, one.title, one.workflow_id, one.run, one.assignee, until)
 
 
-def _spent(use: BudgetUse) -> Spent:
+def spent(use: BudgetUse) -> Spent:
+    """A budget as it stands, in dollars or tokens."""
     unit = NANO if use.budget.unit == "usd" else 1
     limit = use.budget.hard or use.budget.soft
     scope = " ".join(f"{label}={value}" for label, value in sorted(use.scope.items()))
