@@ -16,7 +16,7 @@ from temporalio.converter import (
 )
 
 from outlive.ai.contents.errors import ContentDamaged, ContentsError
-from outlive.ai.contents.memory import Held, Recent
+from outlive.ai.contents.memory import Held, Names, Recent
 from outlive.ai.contents.packed import Packed, is_packed, mark, packed, unpacked
 from outlive.ai.contents.parents import parent_of
 from outlive.ai.contents.seal import Seal
@@ -52,6 +52,7 @@ class ContentsCodec(PayloadCodec, WithSerializationContext):
         self._seal = Seal(key) if key is not None else None
         self._then = then
         self._recent = Recent()
+        self._names = Names()
         self._held = Held()
         self._owners = _NOBODY
 
@@ -66,11 +67,11 @@ class ContentsCodec(PayloadCodec, WithSerializationContext):
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
         """Durable in the store once this returns."""
-        put: dict[str, bytes] = {}
+        put: dict[str, bytes] = {}  # pieces by the digest of what is stored of them
         encoded = [self._packed(payload, put) for payload in payloads]
         missing = self._held.missing(self._owners, put)
         if missing:
-            await self._store.put({digest: put[digest] for digest in missing}, self._owners)
+            await self._store.put({digest: self._stored(put[digest]) for digest in missing}, self._owners)
             self._held.add(self._owners, missing)
         return await self._then.encode(encoded) if self._then else encoded
 
@@ -80,12 +81,14 @@ class ContentsCodec(PayloadCodec, WithSerializationContext):
         own: dict[str, bytes] = {}
 
         def keep(data: bytes) -> bytes:
-            stored = squeezed(data)
-            stored = self._seal.close(stored) if self._seal else stored
-            digest = hashlib.sha256(stored)
-            own[digest.hexdigest()] = stored
-            self._recent.put(digest.hexdigest(), data)
-            return digest.digest()
+            plain = hashlib.sha256(data).digest()
+            digest = self._names.get(plain)
+            if digest is None:
+                digest = hashlib.sha256(self._stored(data)).digest()
+                self._names.put(plain, digest)
+            own[digest.hex()] = data
+            self._recent.put(digest.hex(), data)
+            return digest
 
         json = payload.metadata.get("encoding", b"").startswith(b"json/")
         items = (
@@ -97,6 +100,11 @@ class ContentsCodec(PayloadCodec, WithSerializationContext):
             return payload
         put.update(own)
         return smaller
+
+    def _stored(self, data: bytes) -> bytes:
+        """The same bytes for the same bytes: so are the digests."""
+        smaller = squeezed(data)
+        return self._seal.close(smaller) if self._seal else smaller
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
         """See the class."""

@@ -33,6 +33,22 @@ class Recent:
             self._size -= len(self._contents.popitem(last=False)[1])
 
 
+class Names:
+    """Under which digest bytes are stored, by their own: who knows it need not compress and seal them again."""
+
+    def __init__(self, limit: int = CONTENTS_HELD_MAX) -> None:
+        self._limit = limit
+        self._names: OrderedDict[bytes, bytes] = OrderedDict()
+
+    def get(self, plain: bytes) -> bytes | None:
+        return self._names.get(plain)
+
+    def put(self, plain: bytes, stored: bytes) -> None:
+        self._names[plain] = stored
+        while len(self._names) > self._limit:
+            self._names.popitem(last=False)
+
+
 class Held:
     """What owners are known to hold. Only for a while: a workflow may end, be collected, and come again by its id."""
 
