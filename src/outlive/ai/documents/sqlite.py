@@ -17,6 +17,7 @@ from outlive.ai.documents.index import POOL, Entry, Hit, Known, digest, fused, t
 
 T = TypeVar("T")
 _BUSY_MS: Final = 30_000  # how long a write waits for another process's transaction
+_MAPPED: Final = 8 << 30  # bytes of the file that are read in place: a search by vector reads all vectors
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS model (one INTEGER PRIMARY KEY CHECK (one = 1), name TEXT NOT NULL, length INTEGER) STRICT;
@@ -39,7 +40,7 @@ END;
 CREATE TRIGGER IF NOT EXISTS passage_removed AFTER DELETE ON passages BEGIN
     INSERT INTO words (words, rowid, heading, text) VALUES ('delete', old.id, old.heading, old.text);
 END;
-CREATE TABLE IF NOT EXISTS vectors (digest TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS vectors (id INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, value BLOB NOT NULL) STRICT;
 """
 
 
@@ -96,7 +97,7 @@ class SqliteIndex:
             for vector in vectors.values():
                 _check_model(db, model, len(vector))
             db.executemany(
-                "INSERT INTO vectors VALUES (?, ?) ON CONFLICT DO NOTHING",
+                "INSERT INTO vectors (digest, value) VALUES (?, ?) ON CONFLICT DO NOTHING",
                 [(each, _blob(vector)) for each, vector in vectors.items()],
             )
 
@@ -159,6 +160,7 @@ def _opened(path: Path) -> apsw.Connection:
     db.set_busy_timeout(_BUSY_MS)
     db.pragma("journal_mode", "wal")
     db.pragma("synchronous", "full")
+    db.pragma("mmap_size", _MAPPED)
     # A transaction that reads before it writes would fail, not wait, if another process wrote in between.
     db.transaction_mode = "IMMEDIATE"
     db.enable_load_extension(True)
@@ -213,8 +215,9 @@ def _by_words(db: apsw.Connection, words: str, pool: int) -> list[int]:
 
 def _by_vector(db: apsw.Connection, vector: Sequence[float], pool: int) -> list[int]:
     rows = db.execute(
-        "SELECT p.id FROM vectors v JOIN passages p ON p.digest = v.digest"
-        " ORDER BY vec_distance_cosine(v.value, ?), p.id LIMIT ?",
+        # every vector is read, so nothing else is, before the few that count are known
+        "SELECT p.id FROM (SELECT digest, vec_distance_cosine(value, ?1) AS far FROM vectors ORDER BY far LIMIT ?2) v"
+        " JOIN passages p ON p.digest = v.digest ORDER BY v.far, p.id LIMIT ?2",
         (_blob(vector), pool),
     )
     return [row[0] for row in rows]
