@@ -1,1 +1,78 @@
-"""The AI toolkit: a client of the ledger, on the public SDK alone, so that it works on any Temporal server."""
+"""The AI toolkit: model calls in durable workflows, with quotas, budgets, a ledger and a cache. See docs/ai.md.
+
+    from outlive import ai
+
+    client = await Client.connect("localhost:7233", plugins=[ai.AIPlugin()])   # the program
+    reply = await ai.generate("Say hello.", model="openai:gpt-5-mini")         # a workflow
+
+It works on any server that speaks Temporal's protocol. Names are loaded when they are first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from outlive.ai.errors import (
+        AIError,
+        BadRequest,
+        BudgetExceeded,
+        CallImpossible,
+        ContentPolicy,
+        ContextTooLong,
+        LimitReached,
+        MalformedAnswer,
+        NotAuthorized,
+        OutOfCredit,
+        ProviderFailed,
+        SchemaFailed,
+        UnknownPrice,
+    )
+    from outlive.ai.generate import Reply, ToolCall, generate
+    from outlive.ai.options import Options, Settings, options
+    from outlive.ai.plugin import AIPlugin
+
+_HOMES = {
+    "outlive.ai.errors": (
+        "AIError", "BadRequest", "BudgetExceeded", "CallImpossible", "ContentPolicy", "ContextTooLong",
+        "LimitReached", "MalformedAnswer", "NotAuthorized", "OutOfCredit", "ProviderFailed", "SchemaFailed",
+        "UnknownPrice",
+    ),
+    "outlive.ai.generate": ("Reply", "ToolCall", "generate"),
+    "outlive.ai.options": ("Options", "Settings", "options"),
+    "outlive.ai.plugin": ("AIPlugin",),
+}  # fmt: skip
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value  # a submodule of the same name must not hide it
+    return value
+
+
+__all__ = [
+    "AIError",
+    "AIPlugin",
+    "BadRequest",
+    "BudgetExceeded",
+    "CallImpossible",
+    "ContentPolicy",
+    "ContextTooLong",
+    "LimitReached",
+    "MalformedAnswer",
+    "NotAuthorized",
+    "Options",
+    "OutOfCredit",
+    "ProviderFailed",
+    "Reply",
+    "SchemaFailed",
+    "Settings",
+    "ToolCall",
+    "UnknownPrice",
+    "generate",
+    "options",
+]
