@@ -76,6 +76,7 @@ def named(found: dict[str, str]) -> dict[str, str]:
         "run-again": f"{finished}/again",
         "compare": "/namespaces/default/compare?a=research/finished&b=research/waiting",
         "problem": f"{runs}/missing",
+        "approval": "/namespaces/default/approvals/publish-1",
     }
 
 

@@ -18,6 +18,9 @@ HOME_QUEUES: Final = 20  # task queues of open runs that are asked whether a wor
 HOME_SCHEDULES: Final = 200  # schedules whose next start is looked at
 POLLER_GONE: Final = 70.0  # seconds without a poll: a worker's poll is answered, and made again, sooner
 BATCHES_PAGE: Final = 100
+SCHEDULES_PAGE: Final = 500  # schedules of the list
+SCHEDULE_NEXT: Final = 10  # next starts of one schedule
+QUEUES_SHOWN: Final = 50  # task queues of the list: each is two calls
 APPROVALS_CLOSED: Final = 30  # questions decided lately that the inbox still shows
 COST_ROWS: Final = 100  # groups of costs: the dearest
 

@@ -76,6 +76,7 @@ class Renderer:
             run_link=RunLink,
             next_page=_next_page,
             by_type=_by_type,
+            by_queue=_by_queue,
             csrf_token=csrf_token,
             styles=STYLES,
             places=lambda: self.places,
@@ -95,6 +96,10 @@ def _link(namespace: str, row: RunRow) -> RunLink:
 
 def _next_page(view: RunsView) -> RunsQuery:
     return dataclasses.replace(view.query, page=view.next_page)
+
+
+def _by_queue(name: str) -> str:
+    return f"TaskQueue = {quoted(name)}"
 
 
 def _by_type(name: str) -> str:

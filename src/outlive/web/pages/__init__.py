@@ -15,6 +15,8 @@ from outlive.web.pages import (
     run,
     run_tabs,
     runs,
+    schedules,
+    task_queues,
 )
 
 PAGES: Final[tuple[ModuleType, ...]] = (
@@ -24,6 +26,8 @@ PAGES: Final[tuple[ModuleType, ...]] = (
     health,
     home,
     namespaces,
+    schedules,
+    task_queues,
     runs,
     run_tabs,
     run,

@@ -55,3 +55,12 @@ def between(start: datetime | None, end: datetime | None) -> float | None:
     if start is None or end is None:
         return None
     return max((end - start).total_seconds(), 0.0)
+
+
+def parsed(text: str) -> datetime | None:
+    """A moment that a person typed, in ISO 8601; without a zone it is UTC. None for anything else."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

@@ -1,0 +1,76 @@
+"""Schedules and task queues over HTTP."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+import pytest
+from temporalio.client import Schedule, ScheduleActionStartWorkflow, ScheduleSpec, ScheduleState
+
+from outlive.web.views.times import parsed
+from tests.web.conftest import Stage, eventually
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+AT = "/namespaces/default/schedules"
+JSON = {"accept": "application/json"}
+
+
+async def change(http: httpx.AsyncClient, id: str, **fields: str) -> dict[str, object]:
+    token = re.search(r'name="token" value="([0-9a-f]+)"', (await http.get(f"{AT}/{id}")).text)
+    assert token is not None
+    answer = await http.post(f"{AT}/{id}/change", data={"token": token[1], **fields}, headers={"x-outlive-form": "1"})
+    found: dict[str, object] = answer.json()
+    return found
+
+
+async def test_a_schedule_is_listed_paused_started_and_deleted(http: httpx.AsyncClient, stage: Stage) -> None:
+    action = ScheduleActionStartWorkflow("AnalyseDocument", "<b>", id="by-schedule", task_queue="web-tests")
+    spec = ScheduleSpec(cron_expressions=["30 2 * * MON"])
+    schedule = Schedule(action=action, spec=spec, state=ScheduleState(note="from <tests>"))
+    await stage.client.create_schedule("web/nightly", schedule)
+
+    async def view() -> dict[str, object]:
+        found: dict[str, object] = (await http.get(f"{AT}/web%2Fnightly", headers=JSON)).json()
+        return found
+
+    found = await view()
+    assert len(str(found["upcoming"]).split(",")) == 10
+    page = (await http.get(f"{AT}/web%2Fnightly")).text
+    assert "from &lt;tests&gt;" in page
+    await eventually(lambda: http.get(AT), lambda answer: "web/nightly" in answer.text)
+
+    assert "note" in str((await change(http, "web%2Fnightly", do="pause"))["problems"])
+    await change(http, "web%2Fnightly", do="pause", note="holidays")
+    await eventually(view, lambda v: "'paused': True" in str(v["row"]))
+    await change(http, "web%2Fnightly", do="unpause")
+    await change(http, "web%2Fnightly", do="trigger")
+    await eventually(view, lambda v: "by-schedule" in str(v["recent"]))
+    wrong = await change(http, "web%2Fnightly", do="backfill", **{"from": "yesterday", "to": "2026-11-23"})
+    assert "from" in str(wrong["problems"])
+    filled = await change(http, "web%2Fnightly", do="backfill", **{"from": "2026-11-22", "to": "2026-11-24T00:00Z"})
+    assert "started now" in str(filled["words"])
+    assert "deleted" in str((await change(http, "web%2Fnightly", do="delete"))["words"])
+    await eventually(lambda: http.get(f"{AT}/web%2Fnightly"), lambda answer: answer.status_code == 404)
+
+
+async def test_a_queue_without_a_worker_is_on_top(http: httpx.AsyncClient, stage: Stage) -> None:
+    handle = await stage.start("HoldOn", 1.0, id="queues-lonely", queue="queues/lonely")
+
+    async def rows() -> dict[str, dict[str, object]]:
+        found = (await http.get("/namespaces/default/task-queues", headers=JSON)).json()["rows"]
+        return {row["name"]: row for row in found}
+
+    found = await eventually(rows, lambda r: "queues/lonely" in r and "web-tests" in r)
+    assert found["queues/lonely"]["lonely"]
+    assert found["web-tests"]["workers"] == 1
+    page = (await http.get("/namespaces/default/task-queues/queues%2Flonely")).text
+    assert "No worker polls it now" in page
+    assert "workflow tasks" in (await http.get("/namespaces/default/task-queues/web-tests")).text
+    assert "No worker" in (await http.get("/namespaces/default/task-queues")).text
+    await handle.terminate()
+
+
+async def test_moments_are_read_as_people_write_them() -> None:
+    assert parsed("2026-11-23") == parsed("2026-11-23T00:00Z")
+    assert parsed("soon") is None
