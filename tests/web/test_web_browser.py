@@ -187,7 +187,7 @@ async def test_a_run_is_acted_on_without_leaving_its_page(chromium: Any, stage: 
         await page.keyboard.press("Escape")
         await page.locator("#timeline summary", has_text="intro.md").last.click()
         await page.locator(".child .timeline", has_text="count_words").wait_for()
-        await page.get_by_role("link", name="Ask").click()
+        await page.get_by_role("link", name="Ask", exact=True).click()
         await page.get_by_role("button", name="add_note").click()
         assert await page.locator("#f-update-update").input_value() == "add_note"
 
