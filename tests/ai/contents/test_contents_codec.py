@@ -174,6 +174,15 @@ async def test_damage_is_found(tmp_path: Path) -> None:
         await codec.decode([broken])
 
 
+async def test_what_a_process_left_half_written_goes(tmp_path: Path) -> None:
+    store = ObjectStore(FolderObjects(tmp_path))
+    await store.put({_digest(b"whole"): b"whole"}, [Owner("default", "one")])
+    (tmp_path / "parts" / "abc.1.2").write_bytes(b"ha")
+    assert await store.sweep(time.time() + 9) == (1, 2)
+    assert list((tmp_path / "parts").iterdir()) == []
+    assert await store.get([_digest(b"whole")]) == {_digest(b"whole"): b"whole"}
+
+
 async def test_what_came_from_elsewhere_is_held_too(tmp_path: Path) -> None:
     """A schedule's arguments are stored under the id it starts workflows with; each workflow gets a longer one."""
     store = ObjectStore(FolderObjects(tmp_path))

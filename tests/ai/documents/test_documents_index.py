@@ -22,6 +22,9 @@ from outlive.ai.documents import (
     split,
 )
 from outlive.ai.documents.index import digest, fused
+from tests.ledger.conftest import postgres
+
+__all__ = ["postgres"]  # a fixture
 
 TEXTS = {
     "/d/kettle": "A kettle boils water for tea.\n\n# Use\n\nIt switches itself off.",
@@ -36,8 +39,10 @@ async def index(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         opened: Index = SqliteIndex(tmp_path / "index.db")
     else:
         address = os.environ.get("OUTLIVE_TEST_PGVECTOR", "")
+        if not address and list(Path("/usr/share/postgresql").glob("*/extension/vector.control")):
+            address = f"{request.getfixturevalue('postgres')}/postgres"
         if not address:
-            pytest.skip("OUTLIVE_TEST_PGVECTOR names no PostgreSQL with pgvector, as postgresql://user@host/name")
+            pytest.skip("no pgvector here: install Debian's postgresql and postgresql-15-pgvector to run these")
         opened = PostgresIndex(address, schema=f"t{uuid.uuid4().hex[:12]}")
     yield opened
     await opened.close()

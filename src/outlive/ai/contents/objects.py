@@ -12,6 +12,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from stat import S_ISREG
 from typing import Final, NamedTuple, Protocol, TypeVar
 from urllib.parse import quote, unquote
 
@@ -19,6 +20,7 @@ from outlive.ai.contents.errors import ContentMissing
 from outlive.ai.contents.store import Owner, Swept
 
 _AT_ONCE: Final = 16  # operations under way
+_SWEPT: Final = ("contents", "parts")
 _DELETED_AT_ONCE: Final = 1000  # S3 takes no more in one request
 T = TypeVar("T")
 R = TypeVar("R")
@@ -120,13 +122,14 @@ class ObjectStore:
 
     def _sweep(self, before: float, dry_run: bool) -> Swept:
         # Contents before owners: what is held after it was listed has been written again, or its holder is in the list.
-        old = [entry for entry in self._objects.list("contents") if entry.changed < before]
+        # What is in `parts` was being written by a process that died.
+        old = [entry for kind in _SWEPT for entry in self._objects.list(kind) if entry.changed < before]
         held: set[str] = set()
         for entry in self._objects.list("owners"):
             held.update((self._objects.read(entry.name) or b"").decode().splitlines()[1:])
         gone = [entry for entry in old if entry.name.rpartition("/")[2] not in held]
         if gone and not dry_run:
-            still = {entry.name for entry in self._objects.list("contents") if entry.changed < before}
+            still = {entry.name for kind in _SWEPT for entry in self._objects.list(kind) if entry.changed < before}
             gone = [entry for entry in gone if entry.name in still]  # the lists took time: some may be new again
             self._delete([entry.name for entry in gone])
         return Swept(len(gone), sum(entry.size for entry in gone))
@@ -175,7 +178,8 @@ class FolderObjects:
             os.utime(path)
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
+        part = self._folder / "parts" / f"{path.name}.{os.getpid()}.{os.urandom(4).hex()}"
+        part.parent.mkdir(exist_ok=True)
         with open(part, "wb") as file:
             file.write(data)
             file.flush()
@@ -198,8 +202,11 @@ class FolderObjects:
     def list(self, prefix: str) -> Iterator[Entry]:
         """See Objects."""
         for path in (self._folder / prefix).rglob("*"):
-            if path.is_file() and not path.name.startswith("."):
+            try:
                 found = path.stat()
+            except FileNotFoundError:
+                continue  # somebody else has removed it
+            if S_ISREG(found.st_mode):
                 yield Entry(path.relative_to(self._folder).as_posix(), found.st_mtime, found.st_size)
 
     def delete(self, names: Sequence[str]) -> None:
