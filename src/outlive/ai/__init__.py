@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from outlive.ai.approvals import Decided, approval
     from outlive.ai.errors import (
         AIError,
         BadRequest,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from outlive.ai.plugin import AIPlugin
 
 _HOMES = {
+    "outlive.ai.approvals": ("Decided", "approval"),
     "outlive.ai.errors": (
         "AIError", "BadRequest", "BudgetExceeded", "CallImpossible", "ContentPolicy", "ContextTooLong",
         "LimitReached", "MalformedAnswer", "NotAuthorized", "OutOfCredit", "ProviderFailed", "SchemaFailed",
@@ -62,6 +64,7 @@ __all__ = [
     "CallImpossible",
     "ContentPolicy",
     "ContextTooLong",
+    "Decided",
     "LimitReached",
     "MalformedAnswer",
     "NotAuthorized",
@@ -73,6 +76,7 @@ __all__ = [
     "Settings",
     "ToolCall",
     "UnknownPrice",
+    "approval",
     "generate",
     "options",
 ]

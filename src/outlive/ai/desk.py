@@ -18,6 +18,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
 from outlive.ai import recognised
 from outlive.ai.answers import Answers
+from outlive.ai.approving import Approving
 from outlive.ai.errors import AIError, BudgetExceeded, CallImpossible, UnknownPrice
 from outlive.ai.failures import Failure, failure_of, limits_of, scrub
 from outlive.ai.options import Settings
@@ -73,6 +74,7 @@ class Desk:
         self.settings = settings
         self._answers = Answers(settings, lambda: self.ledger, converter)
         self._waker = Waker(lambda: self.ledger)
+        self.approving = Approving(lambda: self.ledger)
         self._ledgers: dict[int, Ledger] = {}
         self._late: set[asyncio.Task[Any]] = set()
 
@@ -88,6 +90,7 @@ class Desk:
     async def close(self) -> None:
         """Let late settlements end, and the connection go."""
         self._waker.stop()
+        self.approving.stop()
         if self._late:
             await asyncio.wait(self._late, timeout=5.0)
         found = self._ledgers.pop(id(asyncio.get_running_loop()), None)

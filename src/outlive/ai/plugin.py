@@ -60,7 +60,11 @@ class AIPlugin(SimplePlugin):
 
         config = super().configure_worker(config)
         self._converter = config["client"].data_converter
-        own: list[Callable[..., Any]] = [self.desk.reserve, self.desk.release, Requests(self.desk).request]
+        asking = self.desk.approving
+        own: list[Callable[..., Any]] = [
+            *(self.desk.reserve, self.desk.release, Requests(self.desk).request),
+            *(asking.ask, asking.look, asking.cancel),
+        ]
         config["activities"] = [*config.get("activities", ()), *own]
         return config
 
