@@ -6,8 +6,11 @@ import re
 
 import httpx
 import pytest
+from temporalio.api.schedule.v1 import Range, StructuredCalendarSpec
+from temporalio.api.schedule.v1 import ScheduleSpec as ApiSpec
 from temporalio.client import Schedule, ScheduleActionStartWorkflow, ScheduleSpec, ScheduleState
 
+from outlive.web.views.schedules import timing
 from outlive.web.views.times import parsed
 from tests.web.conftest import Stage, eventually
 
@@ -69,6 +72,28 @@ async def test_a_queue_without_a_worker_is_on_top(http: httpx.AsyncClient, stage
     assert "workflow tasks" in (await http.get("/namespaces/default/task-queues/web-tests")).text
     assert "No worker" in (await http.get("/namespaces/default/task-queues")).text
     await handle.terminate()
+
+
+def ranges(text: str) -> list[Range]:
+    return [Range(start=int(one.split("-")[0]), end=int(one.split("-")[-1])) for one in text.split(",") if one]
+
+
+@pytest.mark.parametrize(
+    ("minute", "hour", "dates", "month", "days", "words"),
+    [
+        ("30", "2", "1-31", "1-12", "1", "Mon 02:30"),
+        ("0", "6", "1-31", "1-12", "0-6", "06:00"),
+        ("0", "0", "1", "1-12", "0-6", "1. 00:00"),
+        ("0", "0", "1", "1", "0-6", "1 Jan 00:00"),
+        ("0,30", "8-18", "1-31", "1-12", "1-5", "0,30 8-18 * * 1-5"),
+    ],
+)
+async def test_a_calendar_in_words(minute: str, hour: str, dates: str, month: str, days: str, words: str) -> None:
+    calendar = StructuredCalendarSpec(
+        minute=ranges(minute), hour=ranges(hour), day_of_month=ranges(dates), month=ranges(month),
+        day_of_week=ranges(days),
+    )  # fmt: skip
+    assert timing(ApiSpec(structured_calendar=[calendar])) == words
 
 
 async def test_moments_are_read_as_people_write_them() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from google.protobuf.json_format import MessageToJson
 from temporalio.api.enums.v1 import ScheduleOverlapPolicy
-from temporalio.api.schedule.v1 import ScheduleSpec
+from temporalio.api.schedule.v1 import Range, ScheduleSpec, StructuredCalendarSpec
 from temporalio.api.workflowservice.v1 import DescribeScheduleRequest, ListSchedulesRequest
 
 from outlive.client import WorkflowServiceClient
@@ -149,10 +150,41 @@ def timing(spec: ScheduleSpec) -> str:
     """The timing in a few words: intervals, cron lines, and how many calendars."""
     parts = [f"every {times.span(times.seconds(one.interval))}" for one in spec.interval]
     parts += list(spec.cron_string)
-    calendars = [one.comment for one in spec.structured_calendar if one.comment]
-    parts += calendars
-    rest = len(spec.structured_calendar) + len(spec.calendar) - len(calendars)
-    if rest:
-        parts.append(f"{rest} calendar{'s' if rest > 1 else ''}")
+    parts += [one.comment or _calendar(one) for one in spec.structured_calendar]
+    if spec.calendar:
+        parts.append(f"{len(spec.calendar)} calendar{'s' if len(spec.calendar) > 1 else ''}")
     zone = f" ({spec.timezone_name})" if spec.timezone_name else ""
     return (", ".join(parts) or "by hand only") + zone
+
+
+_DAYS = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
+_MONTHS = ("", "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def _calendar(one: StructuredCalendarSpec) -> str:
+    """``Mon 06:00``, ``1 Jan 00:30``, ``02:30``; as a cron line where that takes more words."""
+    minutes, hours = _all(one.minute), _all(one.hour)
+    days, dates, months = _all(one.day_of_week), _all(one.day_of_month), _all(one.month)
+    if len(minutes) * len(hours) != 1 or one.year:
+        return " ".join(map(_range, (one.minute, one.hour, one.day_of_month, one.month, one.day_of_week)))
+    when = f"{hours[0]:02}:{minutes[0]:02}"
+    if 0 < len(months) < 12:
+        when = f"{', '.join(_MONTHS[month] for month in months)} {when}"
+    if 0 < len(dates) < 31:
+        when = f"{', '.join(map(str, dates))}{'.' if len(months) in (0, 12) else ''} {when}"
+    return f"{', '.join(_DAYS[day % 7] for day in days)} {when}" if 0 < len(days) < 7 else when
+
+
+def _all(ranges: Sequence[Range]) -> list[int]:
+    """Every value of the ranges; few, since they are minutes to months."""
+    return [at for one in ranges for at in range(one.start, max(one.end, one.start) + 1, max(one.step, 1))][:60]
+
+
+def _range(ranges: Sequence[Range]) -> str:
+    """As a field of a cron line."""
+    parts = []
+    for one in ranges:
+        text = str(one.start) if one.end <= one.start else f"{one.start}-{one.end}"
+        parts.append(f"{text}/{one.step}" if one.step > 1 else text)
+    whole = {"0-59", "0-23", "1-31", "1-12", "0-6"}
+    return ",".join("*" if part in whole else part for part in parts) or "*"
