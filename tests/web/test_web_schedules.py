@@ -8,8 +8,10 @@ import httpx
 import pytest
 from temporalio.api.schedule.v1 import Range, StructuredCalendarSpec
 from temporalio.api.schedule.v1 import ScheduleSpec as ApiSpec
+from temporalio.api.worker.v1 import WorkerHeartbeat
 from temporalio.client import Schedule, ScheduleActionStartWorkflow, ScheduleSpec, ScheduleState
 
+from outlive.web.views import workers
 from outlive.web.views.schedules import timing
 from outlive.web.views.times import parsed
 from tests.web.conftest import Stage, eventually
@@ -99,3 +101,15 @@ async def test_a_calendar_in_words(minute: str, hour: str, dates: str, month: st
 async def test_moments_are_read_as_people_write_them() -> None:
     assert parsed("2026-11-23") == parsed("2026-11-23T00:00Z")
     assert parsed("soon") is None
+
+
+async def test_workers_and_health(http: httpx.AsyncClient, stage: Stage) -> None:
+    assert (await http.get("/namespaces/default/workers")).status_code == 200
+    beat = WorkerHeartbeat(worker_identity="<w>", task_queue="q", sdk_name="temporal-python", sdk_version="1.35")
+    beat.activity_task_slots_info.current_used_slots = 2
+    beat.activity_task_slots_info.current_available_slots = 8
+    found = workers.row(beat)
+    assert (found.identity, found.activity_slots, found.sdk) == ("<w>", "2 of 10", "temporal-python 1.35")
+    view = (await http.get("/settings", headers=JSON)).json()
+    assert [(one["name"], one["problem"]) for one in view["services"]] == [("Server", ""), ("Ledger", "")]
+    assert stage.address in (await http.get("/settings")).text

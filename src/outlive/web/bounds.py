@@ -20,6 +20,7 @@ POLLER_GONE: Final = 70.0  # seconds without a poll: a worker's poll is answered
 BATCHES_PAGE: Final = 100
 SCHEDULES_PAGE: Final = 500  # schedules of the list
 SCHEDULE_NEXT: Final = 10  # next starts of one schedule
+WORKERS_PAGE: Final = 500  # workers of the list
 QUEUES_SHOWN: Final = 50  # task queues of the list: each is two calls
 APPROVALS_CLOSED: Final = 30  # questions decided lately that the inbox still shows
 COST_ROWS: Final = 100  # groups of costs: the dearest

@@ -17,6 +17,7 @@ from outlive.web.pages import (
     runs,
     schedules,
     task_queues,
+    workers,
 )
 
 PAGES: Final[tuple[ModuleType, ...]] = (
@@ -28,6 +29,7 @@ PAGES: Final[tuple[ModuleType, ...]] = (
     namespaces,
     schedules,
     task_queues,
+    workers,
     runs,
     run_tabs,
     run,
