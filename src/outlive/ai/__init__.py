@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from outlive.ai.agents import Tool, activity_tool, agent, workflow_tool
     from outlive.ai.approvals import Decided, approval
     from outlive.ai.errors import (
         AIError,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from outlive.ai.plugin import AIPlugin
 
 _HOMES = {
+    "outlive.ai.agents": ("Tool", "activity_tool", "agent", "workflow_tool"),
     "outlive.ai.approvals": ("Decided", "approval"),
     "outlive.ai.errors": (
         "AIError", "BadRequest", "BudgetExceeded", "CallImpossible", "ContentPolicy", "ContextTooLong",
@@ -74,9 +76,13 @@ __all__ = [
     "Reply",
     "SchemaFailed",
     "Settings",
+    "Tool",
     "ToolCall",
     "UnknownPrice",
+    "activity_tool",
+    "agent",
     "approval",
     "generate",
     "options",
+    "workflow_tool",
 ]

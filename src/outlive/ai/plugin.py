@@ -20,6 +20,8 @@ from temporalio.worker import (
 )
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
+# what workflows use is loaded before the sandbox, which reads no files, looks for it
+import outlive.ai.agents  # noqa: F401
 from outlive.ai.desk import ActivitySide, Desk
 from outlive.ai.options import Settings
 from outlive.ai.workflow_side import interceptor_class
