@@ -167,6 +167,10 @@ class Runs:
             raise NotFound(f"workflow not found for ID: {workflow_id}")
         return run
 
+    def if_loaded(self, key: int) -> Run | None:
+        """The run by key if it is in memory. Of one that is not, everything is in the store."""
+        return self._loaded.get(key)
+
     def loaded(self) -> Iterator[Run]:
         return iter(self._loaded.values())
 
@@ -188,16 +192,14 @@ class Runs:
         return found is not None and found.key == run.key
 
     def _evict(self) -> None:
-        excess = len(self._loaded) - STATE_CACHE_MAX
-        if excess <= 0:
-            return
-        for key in list(self._loaded):
-            run = self._loaded[key]
-            if not run.pinned:
+        for _ in range(len(self._loaded)):
+            if len(self._loaded) <= STATE_CACHE_MAX:
+                return
+            key, run = next(iter(self._loaded.items()))
+            if run.pinned:
+                self._loaded.move_to_end(key)  # in use; and not looked at again for each run that comes
+            else:
                 self._forget(run)
-                excess -= 1
-                if excess <= 0:
-                    return
 
     def _forget(self, run: Run) -> None:
         del self._loaded[run.key]

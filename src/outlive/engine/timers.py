@@ -50,11 +50,7 @@ class Timers:
         if not wake_at or wake_at == run.armed_at:
             return
         run.armed_at = wake_at
-        if wake_at > self._horizon:
-            return
-        heapq.heappush(self._heap, (wake_at, run.key))
-        if len(self._heap) > 4 * TIMER_WINDOW:
-            self._shrink()
+        self._push(wake_at, run.key)
         if wake_at < self._next:
             self._arm()
 
@@ -85,6 +81,21 @@ class Timers:
             self.changed(run)
             self._runs.submit(run)  # so that the store has the right one
 
+    def _unloaded(self, key: int, now: int) -> Run | None:
+        """The run, loaded if its wake-up has come. Most entries of those that sleep are old: they load nothing."""
+        wake_at = self._storage.wake_at(key)
+        if wake_at > now:
+            self._push(wake_at, key)
+            return None
+        return self._runs.get(key) if wake_at else None
+
+    def _push(self, wake_at: int, key: int) -> None:
+        if wake_at > self._horizon:
+            return
+        heapq.heappush(self._heap, (wake_at, key))
+        if len(self._heap) > 4 * TIMER_WINDOW:
+            self._shrink()
+
     def _shrink(self) -> None:
         """Leave the later half to the store."""
         self._heap = heapq.nsmallest(2 * TIMER_WINDOW, self._heap)
@@ -113,7 +124,9 @@ class Timers:
         while self._heap and self._heap[0][0] <= now and budget:
             wake_at, key = heapq.heappop(self._heap)
             budget -= 1
-            run = self._runs.get(key)
+            run = self._runs.if_loaded(key)
+            if run is None:
+                run = self._unloaded(key, now)
             if run is None:
                 continue
             if run.armed_at == wake_at:

@@ -139,6 +139,10 @@ class SqliteStore:
         )
         return [(wake_at, key) for wake_at, key in rows]
 
+    def wake_at(self, key: int) -> int:
+        row = self._reader.execute("SELECT wake_at FROM info WHERE run = ?", (key,)).fetchone()
+        return int(row[0]) if row is not None else 0
+
     def recovery(self) -> Recovery:
         last = self._reader.execute("SELECT max(key) FROM run").get or 0
         pending = self._reader.execute("SELECT run FROM info WHERE pending = 1 ORDER BY run")
