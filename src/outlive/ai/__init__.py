@@ -31,9 +31,9 @@ if TYPE_CHECKING:
         SchemaFailed,
         UnknownPrice,
     )
-    from outlive.ai.generate import Reply, ToolCall, generate
-    from outlive.ai.options import Options, Settings, options
+    from outlive.ai.generating import Reply, ToolCall, generate
     from outlive.ai.plugin import AIPlugin
+    from outlive.ai.saying import Options, Settings, options
 
 _HOMES = {
     "outlive.ai.agents": ("Tool", "activity_tool", "agent", "workflow_tool"),
@@ -43,8 +43,8 @@ _HOMES = {
         "LimitReached", "MalformedAnswer", "NotAuthorized", "OutOfCredit", "ProviderFailed", "SchemaFailed",
         "UnknownPrice",
     ),
-    "outlive.ai.generate": ("Reply", "ToolCall", "generate"),
-    "outlive.ai.options": ("Options", "Settings", "options"),
+    "outlive.ai.generating": ("Reply", "ToolCall", "generate"),
+    "outlive.ai.saying": ("Options", "Settings", "options"),
     "outlive.ai.plugin": ("AIPlugin",),
 }  # fmt: skip
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
@@ -54,7 +54,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(_HOME[name]), name)
-    globals()[name] = value  # a submodule of the same name must not hide it
+    globals()[name] = value  # no module of the package may have the name of what it exports
     return value
 
 

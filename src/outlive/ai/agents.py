@@ -15,7 +15,7 @@ from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_e
 
 from outlive.ai.approvals import approval
 from outlive.ai.errors import LimitReached
-from outlive.ai.generate import Message, Reply, ToolCall, generate
+from outlive.ai.generating import Message, Reply, ToolCall, generate
 
 TURNS: Final = 20  # requests to the model, unless told otherwise
 TOOL_TIMEOUT: Final = timedelta(minutes=5)

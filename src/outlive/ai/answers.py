@@ -15,8 +15,8 @@ from temporalio.api.common.v1 import Payload
 from temporalio.converter import DataConverter
 from temporalio.worker import ExecuteActivityInput
 
-from outlive.ai.options import Settings
 from outlive.ai.recognised import Answered
+from outlive.ai.saying import Settings
 from outlive.ai.ticket import Ticket
 from outlive.ledger.client import Cached, Ledger, LedgerError, Tokens
 

@@ -21,8 +21,8 @@ from outlive.ai.answers import Answers
 from outlive.ai.approving import Approving
 from outlive.ai.errors import AIError, BudgetExceeded, CallImpossible, UnknownPrice
 from outlive.ai.failures import Failure, failure_of, limits_of, scrub
-from outlive.ai.options import Settings
 from outlive.ai.recognised import Answered
+from outlive.ai.saying import Settings
 from outlive.ai.ticket import TAKE_TURN, Ticket, attempt_key, call_of, from_headers
 from outlive.ai.waking import Waker
 from outlive.ledger import client as ledger_client

@@ -23,7 +23,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 # what workflows use is loaded before the sandbox, which reads no files, looks for it
 import outlive.ai.agents  # noqa: F401
 from outlive.ai.desk import ActivitySide, Desk
-from outlive.ai.options import Settings
+from outlive.ai.saying import Settings
 from outlive.ai.workflow_side import interceptor_class
 
 _PASSED = ("outlive", "pydantic", "pydantic_core", "annotated_types", "pydantic_ai", "pydantic_graph")

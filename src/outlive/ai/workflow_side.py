@@ -26,7 +26,7 @@ from temporalio.worker import (
 
 from outlive.ai import recognised
 from outlive.ai.errors import typed
-from outlive.ai.options import Options, current
+from outlive.ai.saying import Options, current
 from outlive.ai.ticket import HEADER, TAKE_TURN, Ticket, digest_of, to_header
 from outlive.ai.waking import TURN_SIGNAL
 from outlive.ledger.client import Call, Tokens

@@ -11,8 +11,8 @@ from temporalio import workflow
 from temporalio.common import Priority, RetryPolicy
 
 from outlive.ai.errors import AIError, BadRequest, BudgetExceeded, SchemaFailed
-from outlive.ai.options import options
 from outlive.ai.recognised import OWN
+from outlive.ai.saying import options
 
 Out = TypeVar("Out")
 Message = dict[str, Any]
