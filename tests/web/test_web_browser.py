@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from outlive.ledger.client import Approval, connect
 from tests.web.conftest import Stage, eventually
 from tests.web.web_workflows import HOSTILE_TEXT
 
@@ -264,3 +265,18 @@ async def test_nothing_serious_for_people_who_cannot_see(chromium: Any, stage: S
                 found[f"{scheme} {path}"] = [(v["id"], [n["html"][:120] for n in v["nodes"][:3]]) for v in bad]
     await context.close()
     assert found == {}
+
+
+async def test_enter_in_a_field_decides_nothing(chromium: Any, stage: Stage) -> None:
+    """A form's first button takes Enter: here that would approve what somebody only began to read."""
+    async with connect(stage.ledger) as ledger:
+        await ledger.ask_approval(Approval(id="browser-ask", title="Publish?"))
+        async with opened(chromium, stage, "/namespaces/default/approvals/browser-ask") as page:
+            name = page.get_by_label("Your name")
+            await name.fill("maria")
+            await name.press("Enter")
+            await page.get_by_role("button", name="Approve").wait_for()
+            assert (await ledger.approval("browser-ask")).state == "open"
+            await page.get_by_role("button", name="Approve").click()
+            await page.wait_for_url("**/approvals")
+        assert (await ledger.approval("browser-ask")).state == "approved"
