@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from outlive.ai.documents import Passage, Splitting, split
@@ -23,6 +23,7 @@ HOWS = st.builds(
 
 
 @given(TEXTS, HOWS)
+@example(" 1", Splitting(1, 1, 0, len))
 def test_nothing_is_lost_and_nothing_is_too_long(text: str, how: Splitting) -> None:
     passages = split(text, how=how)
     covered = [False] * len(text)

@@ -159,6 +159,9 @@ def _fitted(text: str, part: Span, how: Splitting) -> Iterator[Span]:
     """The part, cut between words where it is too long, else anywhere."""
     start, end = part
     while _size(text, start, end, how) > how.maximum:
+        if text[start].isspace():
+            start += 1
+            continue
         low, high = start + 1, end - 1  # the longest that fits; one character always goes
         while low < high:
             middle = (low + high + 1) // 2
