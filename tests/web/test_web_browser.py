@@ -167,7 +167,7 @@ async def test_a_run_is_acted_on_without_leaving_its_page(chromium: Any, stage: 
         await page.get_by_role("button", name="Zoom in").click()
         assert await page.locator(".timeline.zoomed .lane").first.evaluate("e => e.clientWidth > 1000")
         await page.locator("#only-open").check()
-        assert not await page.get_by_text("Timer 300 ms", exact=True).first.is_visible()
+        await page.get_by_text("Timer 300 ms", exact=True).first.wait_for(state="hidden")
         await page.get_by_role("button", name="Signal…").click()
         await page.get_by_role("dialog").get_by_label("Signal").fill("approve")
         await page.get_by_role("dialog").get_by_label("Input").fill("maria")
