@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from outlive.base_errors import StartupError
 from outlive.ledger.store.port import Database
+from outlive.whole_files import write_whole
 
 
 class Blobs(Protocol):
@@ -59,18 +60,7 @@ class FolderBlobs:
         if path.exists():
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(f".{os.getpid()}.part")
-        with open(part, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-        if os.name != "nt":  # the name, too, must be on disk
-            folder = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+        write_whole(path, data, path.with_suffix(f".{os.getpid()}.part"))
 
     async def get(self, digest: str) -> bytes | None:
         def read() -> bytes | None:

@@ -18,6 +18,7 @@ from urllib.parse import quote, unquote
 
 from outlive.ai.contents.errors import ContentMissing
 from outlive.ai.contents.store import Owner, Swept
+from outlive.whole_files import write_whole
 
 _AT_ONCE: Final = 16  # operations under way
 _SWEPT: Final = ("contents", "parts")
@@ -180,17 +181,7 @@ class FolderObjects:
         path.parent.mkdir(parents=True, exist_ok=True)
         part = self._folder / "parts" / f"{path.name}.{os.getpid()}.{os.urandom(4).hex()}"
         part.parent.mkdir(exist_ok=True)
-        with open(part, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-        if os.name != "nt":  # the name, too, must be on disk
-            folder = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+        write_whole(path, data, part)
 
     def read(self, name: str) -> bytes | None:
         """See Objects."""
