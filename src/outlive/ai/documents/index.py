@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
+from outlive.ai.documents.errors import IndexMismatch
 from outlive.ai.documents.loading import Document
 from outlive.ai.documents.splitting import Passage
 
@@ -15,6 +16,8 @@ FUSION: Final = 60
 """The usual constant of reciprocal rank fusion: how much the first ranks count more than the later ones."""
 POOL: Final = 50
 """How many hits of each kind are fused, at least."""
+PassageRow: TypeAlias = tuple[str, int, str, int | None, int, int, str, str]
+"""Source, number, heading, page, start, end, text, and the digest of what is embedded."""
 _TERM = re.compile(r"\w{2,}")
 
 
@@ -38,6 +41,13 @@ class Entry:
     passages: Sequence[Passage] = ()
     unreadable: str = ""
 
+    def rows(self) -> list[PassageRow]:
+        """Its passages as rows of a table."""
+        return [
+            (self.source, p.number, p.heading, p.page, p.start, p.end, p.text, digest(p.embedded))
+            for p in self.passages
+        ]
+
 
 @dataclass(frozen=True, slots=True)
 class Hit:
@@ -53,6 +63,29 @@ class Hit:
     end: int
     text: str
     score: float
+
+
+class Model(NamedTuple):
+    """What made the vectors of an index; the length of its vectors, None while it has none."""
+
+    name: str
+    length: int | None
+
+
+def agreed(kept: Model | None, name: str, length: int | None, another: str) -> Model | None:
+    """The model that an index has from now on: it has one. No name means whichever it has.
+
+    `another`: what to use for a second model. Raises IndexMismatch.
+    """
+    if kept is None:
+        return Model(name, length) if name else None
+    if name and kept.name != name:
+        raise IndexMismatch(f"the index was made with {kept.name}, not with {name}: use {another} for another model")
+    if length is None or kept.length == length:
+        return kept
+    if kept.length is not None:
+        raise IndexMismatch(f"the index has vectors of {kept.length} numbers, this one has {length}")
+    return Model(kept.name, length) if name else kept
 
 
 class Index(Protocol):

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from outlive.ai.documents.errors import DocumentsError, IndexMismatch
-from outlive.ai.documents.index import POOL, Entry, Hit, Known, digest, fused, terms
+from outlive.ai.documents.errors import DocumentsError
+from outlive.ai.documents.index import POOL, Entry, Hit, Known, Model, agreed, fused, terms
 
 if TYPE_CHECKING:
     import psycopg
@@ -103,8 +103,8 @@ class PostgresIndex:
         """See Index."""
 
         def write(db: psycopg.Connection[Any]) -> None:
-            for vector in vectors.values():
-                _check_model(db, model, len(vector))
+            for length in dict.fromkeys(map(len, vectors.values())):
+                _check_model(db, model, length)
             with db.cursor() as cursor:
                 cursor.executemany(
                     "INSERT INTO vectors VALUES (%s, %s::vector) ON CONFLICT DO NOTHING",
@@ -123,16 +123,12 @@ class PostgresIndex:
                 "INSERT INTO documents VALUES (%s, %s, %s, %s, %s, %s)",
                 (entry.source, entry.known.stamp, entry.known.fingerprint, title, uri, entry.unreadable),
             )
-            rows = [
-                (entry.source, p.number, p.heading, p.page, p.start, p.end, p.text, digest(p.embedded))
-                for p in entry.passages
-            ]
             words = [(self._language, f"{p.heading} {p.text}") for p in entry.passages]
             with db.cursor() as cursor:
                 cursor.executemany(
                     "INSERT INTO passages (source, number, heading, page, start_at, end_at, text, digest, words)"
                     " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, to_tsvector(%s::regconfig, %s))",
-                    [(*row, *more) for row, more in zip(rows, words, strict=True)],
+                    [(*row, *more) for row, more in zip(entry.rows(), words, strict=True)],
                 )
             _drop_vectors(db, before)
 
@@ -181,19 +177,14 @@ class PostgresIndex:
 
 
 def _check_model(db: psycopg.Connection[Any], model: str, length: int | None) -> None:
-    """An index has one model. Raises IndexMismatch."""
+    """See `agreed`."""
     row = db.execute("SELECT name, length FROM model").fetchone()
-    if row is None:
-        if model:
-            db.execute("INSERT INTO model VALUES (1, %s, %s)", (model, length))
-        return
-    name, known = row
-    if model and name != model:
-        raise IndexMismatch(f"the index was made with {name}, not with {model}: use a new schema for another model")
-    if known is None and length is not None and model:
-        db.execute("UPDATE model SET length = %s", (length,))
-    elif length is not None and known is not None and known != length:
-        raise IndexMismatch(f"the index has vectors of {known} numbers, this one has {length}")
+    kept = Model(*row) if row is not None else None
+    now = agreed(kept, model, length, "a new schema")
+    if kept is None and now is not None:
+        db.execute("INSERT INTO model VALUES (1, %s, %s)", now)
+    elif now is not None and now != kept:
+        db.execute("UPDATE model SET length = %s", (now.length,))
 
 
 def _removed(db: psycopg.Connection[Any], sources: Sequence[str]) -> set[str]:

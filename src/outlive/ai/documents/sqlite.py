@@ -12,8 +12,8 @@ from typing import Any, Final, TypeVar
 
 import apsw
 
-from outlive.ai.documents.errors import DocumentsError, IndexMismatch
-from outlive.ai.documents.index import POOL, Entry, Hit, Known, digest, fused, terms
+from outlive.ai.documents.errors import DocumentsError
+from outlive.ai.documents.index import POOL, Entry, Hit, Known, Model, agreed, fused, terms
 
 T = TypeVar("T")
 _BUSY_MS: Final = 30_000  # how long a write waits for another process's transaction
@@ -94,8 +94,8 @@ class SqliteIndex:
         """See Index."""
 
         def write(db: apsw.Connection) -> None:
-            for vector in vectors.values():
-                _check_model(db, model, len(vector))
+            for length in dict.fromkeys(map(len, vectors.values())):
+                _check_model(db, model, length)
             db.executemany(
                 "INSERT INTO vectors (digest, value) VALUES (?, ?) ON CONFLICT DO NOTHING",
                 [(each, _blob(vector)) for each, vector in vectors.items()],
@@ -116,10 +116,7 @@ class SqliteIndex:
             db.executemany(
                 'INSERT INTO passages (source, number, heading, page, start, "end", text, digest)'
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (entry.source, p.number, p.heading, p.page, p.start, p.end, p.text, digest(p.embedded))
-                    for p in entry.passages
-                ],
+                entry.rows(),
             )
             _drop_vectors(db, before)
 
@@ -172,19 +169,14 @@ def _opened(path: Path) -> apsw.Connection:
 
 
 def _check_model(db: apsw.Connection, model: str, length: int | None) -> None:
-    """An index has one model. Raises IndexMismatch."""
+    """See `agreed`."""
     row = db.execute("SELECT name, length FROM model").fetchone()
-    if row is None:
-        if model:
-            db.execute("INSERT INTO model VALUES (1, ?, ?)", (model, length))
-        return
-    name, known = row
-    if model and name != model:
-        raise IndexMismatch(f"the index was made with {name}, not with {model}: use a new file for another model")
-    if known is None and length is not None and model:
-        db.execute("UPDATE model SET length = ?", (length,))
-    elif length is not None and known is not None and known != length:
-        raise IndexMismatch(f"the index has vectors of {known} numbers, this one has {length}")
+    kept = Model(*row) if row is not None else None
+    now = agreed(kept, model, length, "a new file")
+    if kept is None and now is not None:
+        db.execute("INSERT INTO model VALUES (1, ?, ?)", now)
+    elif now is not None and now != kept:
+        db.execute("UPDATE model SET length = ?", (now.length,))
 
 
 def _removed(db: apsw.Connection, sources: Sequence[str]) -> set[str]:
