@@ -22,6 +22,7 @@ from outlive.ledger.client import HttpLedger, connect
 from outlive.ledger.run import RunningLedger
 from outlive.server import Server
 from outlive.testing.providers import FakeProvider
+from tests.servers import connected
 
 MODEL = "openai-chat:gpt-5-mini"
 Working = Callable[..., AbstractAsyncContextManager[Client]]
@@ -81,16 +82,6 @@ async def ledger(tmp_path: Path) -> AsyncIterator[HttpLedger]:
     async with connect(f"http://127.0.0.1:{running.port}") as client:
         yield client
     await running.stop(0)
-
-
-async def connected(address: str, plugins: Sequence[Any], **more: Any) -> Client:
-    """A client, once the server is there."""
-    for _ in range(200):
-        try:
-            return await Client.connect(address, plugins=list(plugins), **more)
-        except RuntimeError:
-            await __import__("asyncio").sleep(0.1)
-    raise AssertionError(f"no server at {address}")
 
 
 @pytest.fixture

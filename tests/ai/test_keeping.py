@@ -15,7 +15,8 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 from outlive import ai
 from outlive.ledger.client import Budget, Filter, HttpLedger
 from outlive.testing.providers import Behaviour, FakeProvider
-from tests.ai.conftest import MODEL, Working, connected, new_id, run
+from tests.ai.conftest import MODEL, Working, new_id, run
+from tests.servers import connected
 
 QUICK = RetryPolicy(initial_interval=timedelta(milliseconds=20), maximum_attempts=3)
 

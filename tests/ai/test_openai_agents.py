@@ -14,7 +14,8 @@ from temporalio.worker import Worker
 from outlive import ai
 from outlive.ledger.client import Budget, HttpLedger
 from outlive.testing.providers import Behaviour, FakeProvider
-from tests.ai.conftest import connected, run
+from tests.ai.conftest import run
+from tests.servers import connected
 
 
 @workflow.defn

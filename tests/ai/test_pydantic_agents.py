@@ -19,7 +19,8 @@ from outlive import ai
 from outlive.ledger.client import Budget, HttpLedger
 from outlive.testing.providers import FakeProvider, ToolUse
 from outlive.testing.providers.script import Behaviour
-from tests.ai.conftest import connected, run
+from tests.ai.conftest import run
+from tests.servers import connected
 
 _CONFIG = ActivityConfig(
     start_to_close_timeout=timedelta(seconds=30),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 import sys
 import time
@@ -19,8 +18,8 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 from examples.research_pipeline.processes import free_port  # noqa: E402
+from tests.servers import START_SECONDS, connected  # noqa: E402
 
-_START_SECONDS = 30
 TEMPORAL = Path(sys.executable).with_name("temporal")
 
 
@@ -72,7 +71,7 @@ def http_pair(temporal: Address, outlive: Address) -> Iterator[tuple[httpx.Clien
 
 
 def _wait(http: httpx.Client) -> None:
-    until = time.monotonic() + _START_SECONDS
+    until = time.monotonic() + START_SECONDS
     while time.monotonic() < until:
         try:
             if http.get("/api/v1/namespaces/default").status_code == 200:
@@ -92,19 +91,10 @@ def oracle_address(temporal: Address) -> str:
 @pytest.fixture
 async def oracle(oracle_address: str) -> Client:
     """A client of Temporal's server, once it answers."""
-    return await _connected(oracle_address)
+    return await connected(oracle_address)
 
 
 @pytest.fixture
 async def grpc_pair(temporal: Address, outlive: Address) -> tuple[Client, Client]:
     """Clients of Temporal's server and of ours, once both answer."""
-    return await _connected(temporal.grpc), await _connected(outlive.grpc)
-
-
-async def _connected(address: str) -> Client:
-    async with asyncio.timeout(_START_SECONDS):
-        while True:
-            try:
-                return await Client.connect(address)
-            except RuntimeError:
-                await asyncio.sleep(0.1)
+    return await connected(temporal.grpc), await connected(outlive.grpc)

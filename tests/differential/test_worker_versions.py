@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from temporalio.client import Client
 
 from tests.differential.conftest import Address
 from tests.differential.version_puppet import AUTO, PINNED, Puppet
+from tests.servers import connected
 
 pytestmark = pytest.mark.timeout(180)
 Story = Callable[[Puppet], Awaitable[None]]
@@ -180,7 +180,7 @@ STORIES: dict[str, Story] = {story.__name__: story for story in (deployments, pi
 @pytest.mark.parametrize("name", STORIES)
 async def test_both_servers_tell_the_same_story(name: str, temporal: Address, outlive: Address) -> None:
     async def told(address: Address) -> list[tuple[str, object]]:
-        puppet = Puppet(await _connected(address))
+        puppet = Puppet(await connected(address.grpc))
         await STORIES[name](puppet)
         return puppet.seen
 
@@ -188,13 +188,3 @@ async def test_both_servers_tell_the_same_story(name: str, temporal: Address, ou
     assert [what for what, _ in here] == [what for what, _ in there]
     for (what, ours), (_, theirs) in zip(here, there, strict=True):
         assert ours == theirs, what
-
-
-async def _connected(address: Address) -> Client:
-    """The server's client, once it answers."""
-    async with asyncio.timeout(30):
-        while True:
-            try:
-                return await Client.connect(address.grpc)
-            except RuntimeError:
-                await asyncio.sleep(0.2)

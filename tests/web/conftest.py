@@ -25,6 +25,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from outlive.web.serve import WebServer
+from tests.servers import connected
 from tests.web.web_workflows import ACTIVITIES, WORKFLOWS
 
 QUEUE = "web-tests"
@@ -72,16 +73,6 @@ async def temporal_server() -> AsyncIterator[str]:
     yield f"127.0.0.1:{port}"
     process.terminate()
     await process.wait()
-
-
-async def connected(address: str) -> Client:
-    """A client of the server, once it answers."""
-    async with asyncio.timeout(20):
-        while True:
-            try:
-                return await Client.connect(address)
-            except RuntimeError:
-                await asyncio.sleep(0.1)
 
 
 @dataclass
