@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from pathlib import Path
+from typing import Any
 
 import grpc.aio
+from google.protobuf.message import Message
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import (
     PollActivityTaskQueueRequest,
@@ -22,6 +24,15 @@ from benchmarks.protocol.server import Server
 
 SERVICE = "/temporal.api.workflowservice.v1.WorkflowService"
 STARTS = 500
+POLL_SECONDS = 70
+
+
+def _unary(channel: grpc.aio.Channel, rpc: str, answer: type[Message]) -> Any:
+    return channel.unary_unary(
+        f"{SERVICE}/{rpc}",
+        request_serializer=lambda request: request.SerializeToString(),
+        response_deserializer=answer.FromString,
+    )
 
 
 class _Pollers:
@@ -41,26 +52,18 @@ class _Pollers:
             self._tasks.append(asyncio.create_task(self._activities(channel, queue, f"worker-{number}")))
 
     async def _workflows(self, channel: grpc.aio.Channel, queue: TaskQueue, identity: str) -> None:
-        call = channel.unary_unary(
-            f"{SERVICE}/PollWorkflowTaskQueue",
-            request_serializer=PollWorkflowTaskQueueRequest.SerializeToString,
-            response_deserializer=PollWorkflowTaskQueueResponse.FromString,
-        )
         request = PollWorkflowTaskQueueRequest(namespace=NAMESPACE, task_queue=queue, identity=identity)
+        call = _unary(channel, "PollWorkflowTaskQueue", PollWorkflowTaskQueueResponse)
         while True:
-            task = await call(request, timeout=70)
+            task = await call(request, timeout=POLL_SECONDS)
             if task.task_token:
                 self.arrived[task.workflow_execution.workflow_id] = time.perf_counter()
 
     async def _activities(self, channel: grpc.aio.Channel, queue: TaskQueue, identity: str) -> None:
-        call = channel.unary_unary(
-            f"{SERVICE}/PollActivityTaskQueue",
-            request_serializer=PollActivityTaskQueueRequest.SerializeToString,
-            response_deserializer=PollActivityTaskQueueResponse.FromString,
-        )
         request = PollActivityTaskQueueRequest(namespace=NAMESPACE, task_queue=queue, identity=identity)
+        call = _unary(channel, "PollActivityTaskQueue", PollActivityTaskQueueResponse)
         while True:
-            await call(request, timeout=70)
+            await call(request, timeout=POLL_SECONDS)
 
     async def stop(self) -> None:
         for task in self._tasks:
